@@ -1,1 +1,1 @@
-"""The Discord side of Dues: turns a person's input into a use case, and its result into a card."""
+"""The Discord side of Dues: runs a use case for each command or button, and shows its result as a card."""

@@ -1,6 +1,7 @@
-"""The options `plan` and `subscription`: suggestions while the caller types, and what the caller chose.
+"""Autocomplete for the options `plan` and `subscription`, and finding what the caller chose.
 
-The value of a suggestion is a key of the ledger; other text is matched with names that the caller may see.
+The value of a suggestion is a key of the ledger. Any other text is matched with names that the caller may
+see.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ PLAN = "plan:"
 
 
 def matching(choices: Iterable[tuple[str, str]], typed: str) -> list[Choice]:
-    """The (label, value) pairs whose label contains the typed text, at most 25."""
+    """Return the (label, value) pairs whose label contains the typed text, at most 25."""
     wanted = typed.casefold().strip()
     fitting = (
         Choice(name=plain(label) or value, value=value)
@@ -54,7 +55,7 @@ def matching(choices: Iterable[tuple[str, str]], typed: str) -> list[Choice]:
 
 
 async def suggest_sale(interaction: Interaction, typed: str) -> list[Choice]:
-    """Suggest the plans on sale in this server; in a DM, those of all servers that bot and caller share."""
+    """Suggest the plans on sale in this server; in a DM, those of all servers shared with the bot."""
     try:
         plans = await on_sale(interaction)
     except DuesError as error:
@@ -71,7 +72,7 @@ async def suggest_sale(interaction: Interaction, typed: str) -> list[Choice]:
 
 
 async def on_sale(interaction: Interaction) -> list[Plan]:
-    """The plans on sale in this server; in a DM, those of all servers that bot and caller share."""
+    """Return the plans on sale in this server; in a DM, those of all servers shared with the bot."""
     ports = interaction.client.ports
     here = interaction.client.get_guild(interaction.guild_id or 0)
     if here is not None:
@@ -83,8 +84,10 @@ async def on_sale(interaction: Interaction) -> list[Plan]:
 
 
 async def shared_servers(interaction: Interaction) -> list[int]:
-    """Ids of the servers that sell plans and have the caller as a member, according to Discord. Servers
-    for which Discord does not answer in time are left out."""
+    """Return the ids of the servers that sell plans and that Discord says the caller is a member of.
+
+    Servers for which Discord does not answer in time are left out.
+    """
     client, ports = interaction.client, interaction.client.ports
     theirs = {
         s.binding.guild_id for s in await ports.ledger.load_subscriptions_of(interaction.user.id) if s.binding
@@ -109,8 +112,10 @@ async def shared_servers(interaction: Interaction) -> list[int]:
 
 
 async def _is_member(client: BaseBot, guild_id: int, user_id: int) -> bool:
-    """True if the user is a member of the server; Discord's answer is cached for a minute, because every
-    keystroke asks this."""
+    """Return True if the user is a member of the server.
+
+    The result is cached for a minute, because every keystroke in an option asks for it.
+    """
     known, until = client.memberships.get((guild_id, user_id), (False, 0.0))
     if client.ports.clock.now() < until:
         return known
@@ -129,8 +134,10 @@ async def _is_member(client: BaseBot, guild_id: int, user_id: int) -> bool:
 
 
 async def find_plan(interaction: Interaction, text: str) -> Plan:
-    """The plan that a member chose. Hidden plans are found by their whole name only, because a key can be
-    guessed."""
+    """Return the plan that a member chose, by its key or name. Raises NotFound if there is no such plan.
+
+    A hidden plan is found only by its whole name, because a key can be guessed.
+    """
     ports = interaction.client.ports
     here = interaction.client.get_guild(interaction.guild_id or 0)
     servers = [here.id] if here is not None else await shared_servers(interaction)
@@ -141,8 +148,11 @@ async def find_plan(interaction: Interaction, text: str) -> Plan:
 
 
 async def find_offered(interaction: Interaction, guild_id: int, plan_id: int) -> Plan:
-    """The plan of a button. Its ids can be guessed, so only members of its server find it, and only people
-    who pay or have paid for a hidden plan find that."""
+    """Return the plan that a button names. Raises NotFound if the caller may not see it.
+
+    The ids in a button can be guessed. Therefore only members of the server find its plans, and only people
+    who pay or have paid for a hidden plan find that plan.
+    """
     ports, who = interaction.client.ports, interaction.user.id
     plan = await load_plan_of(ports, guild_id, plan_id)
     try:
@@ -157,8 +167,10 @@ async def find_offered(interaction: Interaction, guild_id: int, plan_id: int) ->
 
 
 def _meant(plans: Sequence[Plan], text: str, unknown: str) -> Plan:
-    """The plan with this key or name; NotFound with the text of code `unknown` if there is none or
-    several."""
+    """Return the plan with this key or name.
+
+    Raises NotFound, with the text of code `unknown`, if none or several match.
+    """
     by_key = [p for p in plans if text == f"{PLAN}{p.id}"]
     by_name = [p for p in plans if p.name.casefold() == text.casefold().strip()]
     found = by_key or by_name
@@ -170,12 +182,12 @@ def _meant(plans: Sequence[Plan], text: str, unknown: str) -> Plan:
 
 
 async def suggest_plans(interaction: Interaction, typed: str) -> list[Choice]:
-    """Suggest the server's plans to its admin, without removed ones."""
+    """Suggest the server's plans to its admins, except removed ones."""
     return await _suggest_for_admin(interaction, typed, removed=False)
 
 
 async def suggest_all_plans(interaction: Interaction, typed: str) -> list[Choice]:
-    """Suggest the server's plans to its admin, including removed ones, for which members may still pay."""
+    """Suggest the server's plans to its admins, including removed ones, for which members may still pay."""
     return await _suggest_for_admin(interaction, typed, removed=True)
 
 
@@ -192,7 +204,7 @@ async def _suggest_for_admin(interaction: Interaction, typed: str, *, removed: b
 
 
 async def find_admin_plan(ports: Ports, guild_id: int, text: str, *, removed: bool = False) -> Plan:
-    """The plan of this server that the admin chose."""
+    """Return the plan of this server that the admin chose."""
     plans = await ports.ledger.load_plans(guild_id, removed=removed)
     kept = [p for p in plans if p.removed_at is None]
     plan = _meant(_preferred(plans, kept, text), text, "error.no_such_plan_for_admin")
@@ -200,7 +212,7 @@ async def find_admin_plan(ports: Ports, guild_id: int, text: str, *, removed: bo
 
 
 def _preferred(plans: list[Plan], kept: list[Plan], text: str) -> list[Plan]:
-    """Prefer plans on sale: a removed plan may have the same name as one of them."""
+    """Return only the plans on sale if any match: a removed plan may have the same name as one of them."""
     named = [p for p in kept if p.name.casefold() == text.casefold().strip()]
     return named or plans
 
@@ -220,7 +232,10 @@ async def suggest_own(interaction: Interaction, typed: str) -> list[Choice]:
 
 
 async def find_own(ports: Ports, member_id: int, text: str) -> Subscription:
-    """The caller's own subscription with that key, id or plan name; NotFound for none and for several."""
+    """Return the caller's own subscription with that key, id or plan name.
+
+    Raises NotFound if none or several match.
+    """
     own = await ports.ledger.load_subscriptions_of(member_id)
     key, wanted = parse_key(text), text.casefold().strip()
     exact = [s for s in own if s.key == key or s.key.id == text.strip()]

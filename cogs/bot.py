@@ -1,4 +1,4 @@
-"""The bot: discord.py's client with our commands, without a member cache and without privileged intents."""
+"""The Discord client that runs the commands, without a member cache and without privileged intents."""
 
 from __future__ import annotations
 
@@ -68,10 +68,13 @@ CLOSE_PATIENCE = 2  # seconds
 
 
 class Tree(app_commands.CommandTree[BaseBot]):
-    """The commands, in the caller's language, with the one error handler."""
+    """The command tree: runs each command in the caller's language and reports errors to the user."""
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
-        """Accept everybody. discord.py calls this at the start of a command's task."""
+        """Set the caller's language, and accept the command.
+
+        discord.py calls this in the command's own task.
+        """
         speak(locale_of(interaction))
         return True
 
@@ -81,8 +84,10 @@ class Tree(app_commands.CommandTree[BaseBot]):
 
 
 class DuesBot(BaseBot):
-    """The Discord client; `serve` runs it. DiscordRoles and DiscordMessenger can be used once it is logged
-    in."""
+    """The Discord client; `serve` runs it.
+
+    DiscordRoles and DiscordMessenger can be used once it is logged in.
+    """
 
     def __init__(self, *, members_intent: bool = False) -> None:
         super().__init__(
@@ -111,7 +116,7 @@ class DuesBot(BaseBot):
         set_up_gateway()
 
     async def setup(self, ports: Ports) -> None:
-        """Store the ports that the commands use. Call it once, before login."""
+        """Store the ports that the commands use. Call this once, before login."""
         self.ports = ports
         await self.tree.set_translator(Translator())
         members = (Subscriptions(), Manage(), Cancel(), Subscribe())
@@ -123,8 +128,8 @@ class DuesBot(BaseBot):
     async def serve(self, token: str, ports: Ports, started: Callable[[], None]) -> None:
         """Log in and stay connected until cancelled; `started` is called once Discord accepts calls.
 
-        It waits only briefly for the gateway, because roles are set over REST. Raises TokenRefused if Discord
-        answers 401 to the token.
+        The bot waits only briefly for the gateway, because roles are set over REST. Raises TokenRefused if
+        Discord answers 401 to the token.
         """
         await self.setup(ports)
         await self._log_in(token)
@@ -136,10 +141,11 @@ class DuesBot(BaseBot):
             starting.cancel()
 
     async def _stay_connected(self) -> float | None:
-        """Stay connected. Returns the seconds until the next connection, or None if the bot was closed.
+        """Stay connected until the connection ends.
 
-        discord.py 2.7 cannot handle a first connection that fails, because it tries to resume a session that
-        never existed, and it closes the whole client on the codes in FATAL_CLOSES.
+        Returns the seconds to wait before connecting again, or None if the bot was closed. discord.py 2.7
+        cannot handle a first connection that fails, because it tries to resume a session that never existed,
+        and it closes the whole client on the codes in FATAL_CLOSES.
         """
         began = asyncio.get_running_loop().time()
         self._connecting = asyncio.create_task(self.connect())
@@ -169,8 +175,10 @@ class DuesBot(BaseBot):
         return None
 
     async def _close_for_good(self, code: int) -> float:
-        """Report over REST that the gateway is closed until a person acts. Roles are still set over REST,
-        and notifications are still accepted."""
+        """Report that the gateway stays closed until a person acts, and return how long to wait, in seconds.
+
+        Roles can still be set over REST, and the providers' notifications are still accepted.
+        """
         self._online = False
         self.gateway.fault = why_closed(code)
         self.gateway.closed_at = self.gateway.closed_at or self.ports.now()
@@ -187,7 +195,7 @@ class DuesBot(BaseBot):
             await self.ws.close()
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Raise IdentifiesLow if another identify might cost the token. Called by discord.py."""
+        """Raise IdentifiesLow if another identify might cost the token. discord.py calls this."""
         await check_identifies(self, self.gateway)
         await super().before_identify_hook(shard_id, initial=initial)
 
@@ -217,8 +225,11 @@ class DuesBot(BaseBot):
         started()
 
     async def close(self) -> None:
-        """Finish pending answers, then close. discord.py also calls this from `connect` after a fatal
-        close; then the client stays open, because roles are set over REST."""
+        """Finish pending answers, then close the client.
+
+        discord.py also calls this after a fatal close of the gateway. The client then stays open, because
+        roles are set over REST.
+        """
         if self._connecting is not None and self._connecting is asyncio.current_task():
             return
         under_way = find_answers_under_way()
@@ -227,24 +238,31 @@ class DuesBot(BaseBot):
         await super().close()
 
     def is_online(self) -> bool:
-        """True if the gateway is delivering events; discord.py's `is_ready` stays true after a break."""
+        """Return True if the gateway is delivering events.
+
+        discord.py's `is_ready` stays true after the connection breaks.
+        """
         return self._online and self.is_ready()
 
     def why_offline(self) -> str | None:
-        """The reason why the bot accepts no commands, for the owner; None while it does."""
+        """Return the reason why the bot accepts no commands, for the owner; None while it accepts them."""
         return None if self.is_online() else self.gateway.fault or tr("setup.not_connected")
 
     async def setup_hook(self) -> None:
-        """Register commands between login and gateway. If that fails, Discord keeps the commands that it
-        has."""
+        """Register the commands after login, before the gateway connects.
+
+        If registering fails, Discord keeps the commands that it has.
+        """
         try:
             await self.sync_commands()
         except (discord.DiscordException, aiohttp.ClientError, OSError, DuesError) as error:
             log.warning("the commands could not be registered; they stay as Discord knows them: %s", error)
 
     async def sync_commands(self) -> bool:
-        """Register the commands if they have changed or Discord has lost some; returns True if that was
-        necessary."""
+        """Register the commands if they have changed or Discord has lost some.
+
+        Returns True if that was necessary.
+        """
         name = f"commands:{self.application_id}"
         translator = self.tree.translator or Translator()
         known = self.tree.get_commands()
@@ -259,11 +277,11 @@ class DuesBot(BaseBot):
 
     @property
     def own_id(self) -> int:
-        """The bot's user id; 0 before login."""
+        """Return the bot's user id, 0 before login."""
         return self.user.id if self.user is not None else 0
 
     async def on_interaction(self, interaction: Interaction) -> None:
-        """Handle buttons and menus (the tree handles commands), then remember the caller's language."""
+        """Handle buttons and menus, then remember the caller's language. The tree handles commands."""
         if is_press(interaction):
             speak(locale_of(interaction))
             try:
@@ -294,13 +312,15 @@ class DuesBot(BaseBot):
 
 
 def find_answers_under_way() -> list[asyncio.Task[Any]]:
-    """The tasks in which discord.py runs commands, and our handler of buttons and menus."""
+    """Return the tasks in which discord.py runs commands and this bot handles buttons and menus."""
     names = {"CommandTree-invoker", f"discord.py: {DuesBot.on_interaction.__name__}"}
     return [task for task in asyncio.all_tasks() if task.get_name() in names]
 
 
 def fingerprint(payload: Sequence[Mapping[str, Any]]) -> str:
-    """A hash of the commands' definitions, translations included: it changes when Discord has to learn them
-    again."""
+    """Return a hash of the commands' definitions and translations.
+
+    The commands are registered again when it changes.
+    """
     text = json.dumps(sorted(payload, key=lambda command: str(command["name"])), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

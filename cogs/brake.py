@@ -1,4 +1,4 @@
-"""The two buttons below the notice of a brake and in /doctor: remove the roles, or keep them for now."""
+"""The two buttons that answer an active brake: remove the roles, or keep them for now."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from i18n import tr
 
 
 class Brakes(commands.Cog):
-    """Handles an admin's decision about a brake that is on."""
+    """Handles an admin's decision about an active brake."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"braketake": self.taken, "brakekeep": self.kept}
 
     async def taken(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Handle the button that releases the brake, so that the roles are removed."""
+        """Handle the button "remove the roles": release the brake."""
         guild_id, asked_at = await _question(interaction, pressed)
         ports = interaction.client.ports
         waiting = await release_brake(ports, guild_id, asked_at, interaction.user.id)
@@ -29,7 +29,7 @@ class Brakes(commands.Cog):
         await respond(interaction, layout.note(said, colour=layout.WARN))
 
     async def kept(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Handle the button that keeps the roles; the bot asks again later."""
+        """Handle the button "keep the roles": the bot asks again later."""
         guild_id, asked_at = await _question(interaction, pressed)
         again = await keep_braked_roles(interaction.client.ports, guild_id, asked_at, interaction.user.id)
         said = tr("brake.kept", moment=moment(again))
@@ -37,8 +37,10 @@ class Brakes(commands.Cog):
 
 
 async def _question(interaction: Interaction, pressed: ComponentPress) -> tuple[int, int]:
-    """The id of the server, which the caller must be allowed to manage, and when the button's question was
-    asked (unix seconds)."""
+    """Return the server's id and the time (unix seconds) of the question that the button answers.
+
+    Raises NotAllowed if the caller may not manage that server.
+    """
     await defer(interaction)
     guild, _, asked_at = pressed.rest.partition(":")
     return await require_admin(interaction, parse_id(guild)), parse_id(asked_at)

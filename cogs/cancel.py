@@ -1,5 +1,4 @@
-"""Implements /cancel: a member stops their own subscription from renewing, and can undo that until it
-ends."""
+"""Implements /cancel: members stop their own subscription from renewing, and can undo that until it ends."""
 
 from __future__ import annotations
 
@@ -63,17 +62,17 @@ class Cancel(commands.Cog):
             await respond(interaction, await choice_card(interaction, candidates, "cancelwhich"))
 
     async def pressed(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Handle the button Cancel on a card."""
+        """Handle the button Cancel on a subscription's card."""
         await defer(interaction)
         await _ask(interaction, key_of(pressed.rest))
 
     async def chosen(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Handle the choice among several subscriptions."""
+        """Handle the menu that asks which subscription to cancel."""
         await defer(interaction, replace=True)
         await _ask(interaction, key_of(pressed.chosen))
 
     async def confirmed(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Handle the danger button: cancel on the terms that it showed, or ask again if they have changed."""
+        """Handle the confirmation: cancel on the terms that were shown, or ask again if they have changed."""
         ports, member_id = interaction.client.ports, interaction.user.id
         agreed, _, key_part = pressed.rest.partition(":")
         key = key_of(key_part)
@@ -90,7 +89,7 @@ class Cancel(commands.Cog):
         await _hand(interaction, receipt)
 
     async def kept(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Handle the button that keeps the subscription: nothing changes."""
+        """Handle the button that keeps the subscription: change nothing."""
         await respond(interaction, layout.note(tr("cancel.kept")), replace=True)
 
     async def resumed(self, interaction: Interaction, pressed: ComponentPress) -> None:
@@ -101,8 +100,10 @@ class Cancel(commands.Cog):
 
 
 def cancellable(own: list[Subscription]) -> list[Subscription]:
-    """The subscriptions that would renew; if there are none, those already cancelled, so that the member
-    is told."""
+    """Return the subscriptions that would renew, or those already cancelled if none would.
+
+    The cancelled ones let /cancel tell the member that there is nothing left to cancel.
+    """
     running = [s for s in own if s.status is not Status.ENDED]
     return [s for s in running if not s.ends_with_period] or running
 
@@ -130,8 +131,10 @@ async def _ask(interaction: Interaction, key: SubscriptionKey, before: str = "")
 
 
 async def _shown(interaction: Interaction, key: SubscriptionKey) -> tuple[SubscriptionView, Audience, bool]:
-    """The subscription as the provider has it now, and True; as the ledger has it, and False, if the provider
-    does not answer."""
+    """Return the subscription's view, its audience, and whether the provider confirmed its current state.
+
+    If the provider does not answer, the view shows the state in the ledger, and the last value is False.
+    """
     ports = interaction.client.ports
     own, fresh = await refresh(ports, await find_own(ports, interaction.user.id, key_text(key)))
     (shown,) = await load_views(ports, [own], closely=True)
@@ -139,8 +142,10 @@ async def _shown(interaction: Interaction, key: SubscriptionKey) -> tuple[Subscr
 
 
 def _terms(preview: Preview) -> str:
-    """The terms to which the member agrees, as text for a custom id: immediately, or until when the roles
-    stay."""
+    """Return the terms that the member agrees to, as text for a custom id.
+
+    The text says whether the cancellation takes effect immediately, and until when the roles stay.
+    """
     return f"{'end' if preview.kind is IntentKind.CANCEL_AT_PERIOD_END else 'now'}{preview.stays_until or ''}"
 
 
@@ -189,7 +194,7 @@ async def _hand(interaction: Interaction, receipt: Receipt) -> None:
 
 
 async def _own_page(interaction: Interaction, intent: Intent) -> OwnPage:
-    """A link to the provider's page, if the bot could not cancel and the member can do it there."""
+    """Return a link to the provider's page, if the bot could not cancel and the member can do it there."""
     barred = why_held(intent) or intent.state is IntentState.FAILED
     if barred and intent.kind is not IntentKind.RESUME:
         with suppress(ProviderError):

@@ -1,4 +1,4 @@
-"""Implements /doctor: lists what is wrong with the setup, each finding with its cure."""
+"""Implements /doctor: lists what is wrong with the setup, and how to fix it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Doctor(commands.Cog):
             await follow_up(interaction, card)
 
     async def answered(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Record an admin's confirmation that the new ledger is right."""
+        """Record an admin's confirmation that the records in a new ledger are complete."""
         await defer(interaction)
         guild_id = await require_admin(interaction, parse_id(pressed.rest))
         await answer_new_ledger(interaction.client.ports, guild_id, interaction.user.id)
@@ -67,7 +67,7 @@ class Doctor(commands.Cog):
 
 
 async def _untold(interaction: Interaction, guild_id: int) -> list[Card]:
-    """Cards of notices that reached no admin, neither in a channel nor by a DM to the owner."""
+    """Return cards of the notices that no admin received, neither in a channel nor by a DM to the owner."""
     ports = interaction.client.ports
     notices = await ports.ledger.load_untold_to_admins(guild_id, ports.now(), NOTICES)
     audience = Audience(interaction.client, guild_id, locale_of(interaction))
@@ -85,7 +85,7 @@ async def _fix(interaction: Interaction, guild_id: int, findings: list[Finding])
 
 
 async def examine(interaction: Interaction, guild_id: int) -> list[Finding]:
-    """All findings: about Discord first, then about ledger and providers."""
+    """Return all findings: about Discord first, then about the ledger and the providers."""
     ports = interaction.client.ports
     guild = interaction.client.get_guild(guild_id)
     if guild is None:
@@ -112,8 +112,11 @@ def _manage_roles(guild: discord.Guild) -> Finding:
 
 
 def _roles(guild: discord.Guild, plans: list[Plan], *, missed: bool) -> list[Finding]:
-    """A finding for each sold role: it has to exist, below the bot's own. A deleted role of a removed plan is
-    reported only while some member waits for a deleted role (`missed`)."""
+    """Return a finding for each sold role: it has to exist and be below the bot's own role.
+
+    A deleted role of a removed plan is reported only if some member still waits for a deleted role
+    (`missed`).
+    """
     sold = {role_id: plan for plan in reversed(plans) for role_id in plan.role_ids}
     return [
         _role(guild, plan, role_id)
@@ -158,8 +161,10 @@ def _members_intent(on: bool) -> Finding:
 
 
 def report(findings: list[Finding], done: list[Text], *, asked: bool) -> list[Card]:
-    """The findings as cards: problems first, each with its cure, then what is fine. `done`: what was fixed;
-    `asked`: whether the caller asked for that."""
+    """Return the findings as cards: first the problems, each with its solution, then what is fine.
+
+    `done`: what was fixed. `asked`: whether the caller asked for fixes.
+    """
     wrong = [f for f in findings if not f.ok]
     lines = [f"- {discord_words(line)}" for line in done]
     if asked and wrong and not done:

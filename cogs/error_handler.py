@@ -1,4 +1,4 @@
-"""The error handler of all commands and buttons."""
+"""Reports errors of commands and buttons to the user, and logs those that the user cannot fix."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LATE = frozenset({10062, 40060, 10015, 50027})
 
 
 async def report_error(interaction: Interaction, error: BaseException) -> None:
-    """Tell the user what happened and what they can do, and log what they cannot fix themselves."""
+    """Tell the user what happened and what they can do, and log errors that they cannot fix themselves."""
     error = _cause(error)
     if isinstance(error, discord.HTTPException) and error.code in LATE:
         log.info("an interaction was over before it was answered (code %s)", error.code)
@@ -40,8 +40,11 @@ async def report_error(interaction: Interaction, error: BaseException) -> None:
 
 
 def is_worth_a_trace(record: logging.LogRecord) -> bool:
-    """A filter for discord.py's log records about failed autocompletes, which no user can be told about. A
-    known error, or a slow or unavailable Discord, becomes one line without a traceback."""
+    """Filter discord.py's log records: return False for failed autocompletes with a known cause.
+
+    Nobody can be told about a failed autocomplete. A known error, or a slow or unavailable Discord, is logged
+    as one line without a traceback.
+    """
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, discord.HTTPException) and error.code in LATE:
         log.info("an autocomplete was over before it was answered (code %s)", error.code)
@@ -59,7 +62,7 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def _lost(error: BaseException) -> DiscordUnavailable | None:
-    """The reason why Discord could not be reached; None if anything else went wrong."""
+    """Return the reason why Discord could not be reached; None if anything else went wrong."""
     if isinstance(error, discord.HTTPException | aiohttp.ClientError) or lacks_descriptors(error):
         found = translate(error)
         return found if isinstance(found, DiscordUnavailable) else None

@@ -1,4 +1,4 @@
-"""Implements /grant: an admin gives a plan without payment, and can take it back."""
+"""Implements /grant: an admin gives a member a plan without payment, and can undo that."""
 
 from __future__ import annotations
 
@@ -58,8 +58,10 @@ class Grants(commands.Cog):
         days: app_commands.Range[int, 1, DAYS_LIMIT] | None = None,
         reason: app_commands.Range[str, 1, REASON_LIMIT] | None = None,
     ) -> None:
-        """Grant the plan. The admin needs the permissions for selling each of its roles, because a grant
-        gives them away."""
+        """Grant the plan to the member.
+
+        The admin must be allowed to sell each of the plan's roles, because a grant gives them away.
+        """
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         ports = interaction.client.ports
@@ -80,7 +82,7 @@ class Grants(commands.Cog):
         await respond(interaction, layout.note(said, layout.row(undo), colour=layout.GOOD))
 
     async def undone(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Undo a grant. Taking roles away needs no permission but Manage Server."""
+        """Handle the button Undo below a grant. Removing roles requires only Manage Server."""
         await defer(interaction)
         guild, _, decision = pressed.rest.partition(":")
         guild_id = await require_admin(interaction, parse_id(guild))
@@ -120,8 +122,10 @@ def _granted(made: Grant, audience: Audience) -> str:
 
 
 def held_box(held: Held, audience: Audience, who: int) -> ui.Container[ui.LayoutView]:
-    """The card of a plan that a member has without an active subscription. `who`: the id of the member,
-    the only person who may press its button."""
+    """Return the card of a plan that a member has without an active subscription.
+
+    `who`: the id of the member, the only person who may press its button.
+    """
     plan = held.plan
     if held.until is None:
         how = tr("grant.held_for_good")

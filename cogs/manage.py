@@ -1,4 +1,4 @@
-"""Implements /manage: a link to the provider's own page for members."""
+"""Implements /manage: sends members a link to the provider's own page for their subscription."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Manage(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.allowed_installs(guilds=True, users=True)
     async def manage(self, interaction: Interaction, subscription: str | None = None) -> None:
-        """Show the link if there is only one subscription; otherwise ask which one is meant."""
+        """Show the link if the caller has only one subscription; otherwise ask which one is meant."""
         await defer(interaction)
         ports, member_id = interaction.client.ports, interaction.user.id
         if subscription is not None:
@@ -49,23 +49,23 @@ class Manage(commands.Cog):
             await respond(interaction, await choice_card(interaction, candidates, "managewhich"))
 
     async def pressed(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Handle the button Manage of a card."""
+        """Handle the button Manage on a subscription's card."""
         await defer(interaction)
         await _show_link(interaction, key_of(pressed.rest))
 
     async def chosen(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Handle the choice among several subscriptions."""
+        """Handle the menu that asks which subscription to manage."""
         await defer(interaction, replace=True)
         await _show_link(interaction, key_of(pressed.chosen))
 
 
 def manageable(own: list[Subscription]) -> list[Subscription]:
-    """The subscriptions that have not ended; if there are none, the ended ones, for their invoices."""
+    """Return the subscriptions that have not ended or, if none remain, the ended ones for their invoices."""
     return [s for s in own if s.status is not Status.ENDED] or own
 
 
 def key_of(text: str) -> SubscriptionKey:
-    """Read a subscription's key from a button or a menu; NotFound if the text is not a key."""
+    """Read a subscription's key from a button or a menu. Raises NotFound if the text is not a key."""
     key = parse_key(text)
     if key is None:
         raise NotFound(tr("error.no_such_subscription"))
@@ -73,7 +73,7 @@ def key_of(text: str) -> SubscriptionKey:
 
 
 async def choice_card(interaction: Interaction, candidates: list[Subscription], action: str) -> layout.Card:
-    """A menu that asks which subscription is meant; Conflict if none of them can be shown."""
+    """Return a menu that asks which subscription is meant. Raises Conflict if none of them can be shown."""
     audience = Audience(interaction.client, interaction.guild_id, locale_of(interaction))
     options = [option_of(shown, audience) for shown in await load_views(interaction.client.ports, candidates)]
     if not options:
@@ -88,7 +88,7 @@ async def _show_link(interaction: Interaction, key: SubscriptionKey) -> None:
 
 
 async def own_page(ports: Ports, member_id: int, key: SubscriptionKey) -> OwnPage:
-    """The words and the link for the provider's own page, made for this member."""
+    """Return the text and the link for the provider's own page, made for this member."""
     url = await manage_link(ports, member_id, key)
     provider = ports.provider_of(key)
     text, row = layout.links([layout.Link(tr("button.open_provider", provider=provider.title), url)])

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 async def suggest_nobodys(interaction: Interaction, typed: str) -> list[Choice]:
-    """Suggest subscriptions without owner on this server's prices, to callers who may link them."""
+    """Suggest this server's subscriptions without a known member, to callers who may link them."""
     ports = interaction.client.ports
     try:
         guild_id = await require_admin(interaction, interaction.guild_id)
@@ -58,7 +58,7 @@ async def suggest_nobodys(interaction: Interaction, typed: str) -> list[Choice]:
 @app_commands.allowed_installs(guilds=True, users=False)
 @app_commands.default_permissions(manage_guild=True)
 class Members(commands.GroupCog, group_name="members", group_description=described("description.members")):
-    """Links a subscription to a member, and undoes that."""
+    """Links a subscription to a member, and can undo that."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {
@@ -78,7 +78,7 @@ class Members(commands.GroupCog, group_name="members", group_description=describ
         member: discord.User,
         subscription: app_commands.Range[str, 1, 300],
     ) -> None:
-        """Link a subscription to a member, who gets its roles."""
+        """Link a subscription to a member, who then gets its roles."""
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         if member.bot:
@@ -87,7 +87,7 @@ class Members(commands.GroupCog, group_name="members", group_description=describ
         await _link(interaction, await _asked(interaction, guild_id, member.id, key))
 
     async def accepted(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Link the subscription to the member that a notice proposed."""
+        """Handle the button of a notice: link the subscription to the member that the notice proposed."""
         await defer(interaction)
         guild, member, key = [*pressed.rest.split(":", 2), "", ""][:3]
         guild_id = await require_admin(interaction, parse_id(guild))
@@ -95,7 +95,7 @@ class Members(commands.GroupCog, group_name="members", group_description=describ
         await _link(interaction, ask)
 
     async def undone(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Undo a link; the member loses the roles that it gave."""
+        """Handle the button Undo below a link: the member loses the roles that the link gave."""
         await defer(interaction)
         guild, had, key = [*pressed.rest.split(":", 2), "", ""][:3]
         guild_id = await require_admin(interaction, parse_id(guild))
@@ -128,8 +128,10 @@ def _key_of(text: str) -> SubscriptionKey:
 
 
 async def _find_key(interaction: Interaction, text: str) -> SubscriptionKey:
-    """Find a subscription by a suggestion's key or by its id, in the ledger first and then at each
-    provider. NotFound if none knows it."""
+    """Find a subscription by a suggestion's key or by its id. Raises NotFound if nobody knows it.
+
+    The ledger is searched first, then each provider.
+    """
     ports, typed = interaction.client.ports, text.strip()
     key = parse_key(typed)
     if key is not None:
@@ -183,8 +185,10 @@ async def _link(interaction: Interaction, ask: Ask) -> None:
 
 
 def _require_sellable(interaction: Interaction, guild_id: int, plan: Plan) -> None:
-    """Refuse a caller who may not give away the roles of the plan, because a link gives them. Outside of
-    the server only its owner is allowed, because a member's permissions are not known there."""
+    """Refuse a caller who may not give away the roles of the plan, because a link gives them.
+
+    Outside of the server only its owner is allowed, because a member's permissions are not known there.
+    """
     if interaction.guild_id == guild_id:
         require_plan_sellable(interaction, plan)
         return

@@ -100,12 +100,12 @@ class Plans(commands.GroupCog, group_name="plans", group_description=described("
 
     @app_commands.command(name="list", description=described("description.plans.list"))
     async def list_(self, interaction: Interaction) -> None:
-        """Show the plans of this server."""
+        """Show the first page of this server's plans."""
         await defer(interaction)
         await respond(interaction, await _listing(interaction, 0))
 
     async def turn(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Show another page of the list of plans."""
+        """Handle the buttons Back and Next: show another page of the server's plans."""
         await defer(interaction, replace=True)
         await respond(interaction, await _listing(interaction, parse_id(pressed.rest)))
 
@@ -135,7 +135,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description=described("
         stripe_price: PriceId | None = None,
         paypal_plan: PriceId | None = None,
     ) -> None:
-        """Change the given parts of a plan; the rest stays."""
+        """Change the given parts of a plan, and keep the others."""
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         if add_role is not None:
@@ -205,7 +205,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description=described("
         await respond(interaction, _settings_card(chosen, closed=closed))
 
     async def mapped(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Map a product that no plan sells to the plan chosen in the menu below its notice."""
+        """Handle the menu below a notice: let the chosen plan sell a product that no plan sells yet."""
         await defer(interaction)
         guild, provider, price = [*pressed.rest.split(":", 2), "", ""][:3]
         guild_id = await require_admin(interaction, parse_id(guild))
@@ -222,12 +222,12 @@ def _price_ids(stripe_price: str | None, paypal_plan: str | None) -> dict[str, s
 
 
 def _open_words(open_still: Mapping[str, int]) -> list[str]:
-    """Warn of checkout pages that could not be closed, counted by provider."""
+    """Return a warning for each provider whose checkout pages could not be closed, with their number."""
     return [tr("plans.open_pages", provider=title, n=count) for title, count in open_still.items()]
 
 
 def _or_none(text: str | None) -> str | None:
-    """An empty text if the admin typed NONE, because Discord sends no empty option."""
+    """Return an empty text if the admin typed NONE, because Discord cannot send an empty option."""
     return "" if text is not None and text.strip().casefold() == NONE else text
 
 
@@ -275,7 +275,7 @@ def _plan_text(plan: Plan, audience: Audience, room: int = layout.TEXT_LIMIT) ->
 
 
 def _asked(plan: Plan, price: Price, audience: Audience) -> str:
-    """The price in words, with its own free days unless the plan sets other ones."""
+    """Return the price in words, including its own free days unless the plan overrides them."""
     free = price.trial_days if plan.trial_days is None else 0
     said = sale_words(price, audience.locale)
     return tr("plans.free_first", n=free, price=said) if free else said

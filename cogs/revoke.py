@@ -1,4 +1,4 @@
-"""Implements /revoke: an admin ends a member's access and stops the billing, and can take it back."""
+"""Implements /revoke: an admin ends a member's access and stops the billing, and can undo that."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ REASON_LIMIT = 300
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request that an admin has to confirm. Kept in memory only: after a restart the admin asks again."""
+    """A request that an admin has to confirm.
+
+    It is kept in memory only, so after a restart the admin has to ask again.
+    """
 
     request: RevokeRequest
     affected: list[AffectedSubscription]
@@ -138,7 +141,7 @@ class Revoke(commands.Cog):
         return layout.note(said, row, colour=layout.WARN)
 
     async def confirmed(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Execute the revocation that the admin has confirmed. Each question can be answered once."""
+        """Execute the revocation that the admin has confirmed. Each question can be answered only once."""
         guild_id = await require_admin(interaction, interaction.guild_id)
         question, now = self._own(interaction, pressed), interaction.client.ports.clock.now()
         if question is None or question.until <= now or question.request.guild_id != guild_id:
@@ -156,18 +159,18 @@ class Revoke(commands.Cog):
         await respond(interaction, outcome_card(done, audience, ports), replace=True)
 
     async def dropped(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Forget the question; the access stays as it is."""
+        """Forget the question, so that the member keeps their access."""
         if self._own(interaction, pressed):
             del self._open[pressed.rest]
         await respond(interaction, layout.note(tr("revoke.nothing_changed")), replace=True)
 
     def _own(self, interaction: Interaction, pressed: ComponentPress) -> Question | None:
-        """The question, if it was put to this user."""
+        """Return the question that a button belongs to; None if it was put to another user."""
         question = self._open.get(pressed.rest)
         return question if question and question.request.by == interaction.user.id else None
 
     async def lifted(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Lift a revocation: the button Undo, and the one below the notice of an appeal."""
+        """Handle the button Undo below a revocation or an appeal: lift the revocation."""
         await defer(interaction)
         guild, _, decision = pressed.rest.partition(":")
         guild_id = await require_admin(interaction, parse_id(guild))
@@ -228,7 +231,7 @@ def _grant_line(grant: Override, plans: Mapping[int, str], request: RevokeReques
 
 
 def _final(affected: list[AffectedSubscription], request: RevokeRequest, ports: Ports) -> list[str]:
-    """Sentences about the parts that cannot be undone, shown before they are done."""
+    """Return sentences about the effects that cannot be undone, shown before the admin confirms."""
     said = []
     stops = [stop_of(a.subscription, request) for a in affected]
     if IntentKind.CANCEL_NOW in stops:
@@ -286,7 +289,7 @@ def _refund_line(affected: AffectedSubscription, audience: Audience) -> str:
 
 
 def outcome_card(done: Revocation, audience: Audience, ports: Ports) -> layout.Card:
-    """The card that shows what the revocation has done so far, with a button to undo it."""
+    """Return the card that shows what the revocation has done so far, with a button to undo it."""
     request = done.order
     said = [tr("revoke.done", member=f"<@{request.member_id}>")]
     if not done.affected and not done.ended_grants:
@@ -307,7 +310,7 @@ def outcome_card(done: Revocation, audience: Audience, ports: Ports) -> layout.C
 
 
 def lifted_card(done: Undone, guild_id: int, audience: Audience, ports: Ports) -> layout.Card:
-    """The card that shows what lifting the revocation gave back, and what it could not give back."""
+    """Return the card that shows what was given back by lifting a revocation, and what could not be."""
     who = f"<@{done.member_id}>"
     said = [tr("revoke.lifted")]
     said += [f"- {intent_words(i, audience.locale, connected=ports.connects(i.key))}" for i in done.intents]

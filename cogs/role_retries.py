@@ -1,4 +1,4 @@
-"""Handles events after which roles that could not be set before may be settable."""
+"""Retries roles that could not be set, after events in Discord that may have removed the obstacle."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cogs.gateways.roles import RESTORING, SETTLING, log
 
 
 class RoleSync(commands.Cog):
-    """Tries parked members again when they return, or when a role in their server may be settable again."""
+    """Retries waiting members when they return, or when a role in their server may be settable again."""
 
     def __init__(self, bot: BaseBot) -> None:
         self._bot = bot
@@ -36,8 +36,11 @@ class RoleSync(commands.Cog):
 
     @commands.Cog.listener()
     async def on_member_join(self, member: discord.Member) -> None:
-        """With the members intent: give a returning member the roles they are entitled to. Check all
-        others RESTORING seconds later, because other bots may restore the roles that the member had."""
+        """Give a returning member the roles they are entitled to. Requires the members intent.
+
+        Members who are entitled to none but once had some are checked RESTORING seconds later, because other
+        bots may restore their former roles.
+        """
         who, ports = Binding(member.guild.id, member.id), self._bot.ports
         try:
             state = await ports.ledger.load_member_state(who.guild_id, who.member_id)
@@ -55,8 +58,10 @@ class RoleSync(commands.Cog):
 
     @commands.Cog.listener()
     async def on_member_seen(self, guild_id: int, member_id: int, pending: bool) -> None:
-        """With the members intent: give a member who has just passed the server's screening the roles that
-        waited for it."""
+        """Give a member the roles that waited until they passed the server's screening.
+
+        Requires the members intent.
+        """
         if pending:
             return
         try:
@@ -76,46 +81,47 @@ class RoleSync(commands.Cog):
 
     @commands.Cog.listener()
     async def on_member_update(self, before: discord.Member, after: discord.Member) -> None:
-        """Try waiting members again when the bot's own roles change. Other members are not cached, so
-        their changes do not arrive here."""
+        """Retry waiting members when the bot's own roles change.
+
+        Other members are not cached, so their changes do not arrive here.
+        """
         if after.id == self._bot.own_id and before.roles != after.roles:
             self._wake(after.guild.id)
 
     @commands.Cog.listener()
     async def on_guild_role_update(self, before: discord.Role, after: discord.Role) -> None:
-        """Try waiting members again when a role was moved or its permissions changed."""
+        """Retry waiting members when a role was moved or its permissions changed."""
         if (before.position, before.permissions) != (after.position, after.permissions):
             self._wake(after.guild.id)
 
     @commands.Cog.listener()
     async def on_guild_role_create(self, role: discord.Role) -> None:
-        """Try waiting members again when a role was created, because that may have moved others."""
+        """Retry waiting members when a role was created, because that may have moved others."""
         self._wake(role.guild.id)
 
     @commands.Cog.listener()
     async def on_guild_role_delete(self, role: discord.Role) -> None:
-        """Try waiting members again when a role was deleted, as that may have moved others."""
+        """Retry waiting members when a role was deleted, because that may have moved others."""
         self._wake(role.guild.id)
 
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        """Try waiting members again when the bot joins a server."""
+        """Retry waiting members when the bot joins a server."""
         self._wake(guild.id)
 
     @commands.Cog.listener()
     async def on_guild_available(self, guild: discord.Guild) -> None:
-        """Try waiting members again when a server is back from an outage of Discord."""
+        """Retry waiting members when a server is back from an outage of Discord."""
         self._wake(guild.id)
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """Try the waiting members of all servers again, because changes may have been missed while
-        offline."""
+        """Retry the waiting members of all servers, because changes may have been missed while offline."""
         for guild in self._bot.guilds:
             self._wake(guild.id)
 
     def _wake(self, guild_id: int) -> None:
-        """Queue a server's waiting members SETTLING seconds from now, once for all changes until then."""
+        """Queue a server's waiting members after SETTLING seconds, once for all changes until then."""
         if guild_id not in self._waking:
             self._waking.add(guild_id)
             self._begin(self._mark_parked(guild_id))

@@ -1,4 +1,4 @@
-"""Implements /subscribe: shows the plans on sale and links to the provider's payment page."""
+"""Implements /subscribe: shows the plans on sale, with links to the providers' payment pages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ROOM = 3_900  # characters for all plans of a page, a little below Discord's 400
 
 
 class Subscribe(commands.Cog):
-    """Shows the plans on sale with payment links."""
+    """Shows the plans on sale, with payment links."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"buy": self.pressed, "sale": self.turn}
@@ -88,14 +88,16 @@ async def _show_one(interaction: Interaction, plan: Plan) -> None:
 
 
 async def _unsure(interaction: Interaction) -> list[ui.Container[ui.LayoutView]]:
-    """Check the member's open payment pages first; returns a warning if a provider did not answer."""
+    """Check the member's open payment pages; return a warning if a provider did not answer."""
     note = unsure_note(await look_at_open(interaction.client.ports, interaction.user.id))
     return [layout.box(note, colour=layout.WARN)] if note else []
 
 
 async def _window(interaction: Interaction, plans: Sequence[Plan], page: int) -> Card:
-    """Show the plans. A single page of plans shows payment links; a longer list has a button per plan that
-    creates the links."""
+    """Show the plans on sale.
+
+    A single page of plans shows payment links. A longer list has a button per plan that creates the links.
+    """
     ports, who = interaction.client.ports, interaction.user.id
     page, pages = layout.leaf(plans, page, PAGE)
     shown = plans[page * PAGE : (page + 1) * PAGE]
@@ -114,8 +116,10 @@ async def _window(interaction: Interaction, plans: Sequence[Plan], page: int) ->
 
 
 def _names(interaction: Interaction, guild_id: int) -> Names:
-    """The names shown on the payment page, which let a payer notice that a link was made for somebody
-    else."""
+    """Return the names shown on the payment page.
+
+    They let a payer notice that a link was made for somebody else.
+    """
     who, guild = interaction.user, interaction.client.get_guild(guild_id)
     names = {"member": "{member}", "server": "{server}"}  # the provider's adapter fills these in
     wording = PageWording(
@@ -129,7 +133,11 @@ def _names(interaction: Interaction, guild_id: int) -> Names:
 def offer_box(
     interaction: Interaction, made: Offer, *, linked: bool = True, room: int = ROOM
 ) -> ui.Container[ui.LayoutView]:
-    """The card of a plan for this member. `linked` false: with a button that creates the payment links."""
+    """Return the card of a plan for this member.
+
+    If `linked` is false, it has a button that creates the payment links. `room`: the most characters of its
+    text.
+    """
     audience = Audience(interaction.client, interaction.guild_id, locale_of(interaction))
     text, row = _actions(interaction, made, linked=linked)
     return layout.box(fit_lines(room, [*_about(made, audience), (0, text)]), row)
@@ -149,7 +157,7 @@ def _about(made: Offer, audience: Audience) -> list[tuple[int, str]]:
 
 
 def _beside(made: Offer, audience: Audience) -> str:
-    """A warning to a member who already pays for some of these roles."""
+    """Return a warning to a member who already pays for some of these roles; empty for others."""
     if made.beside is None or made.beside_plan is None:
         return ""
     plan, ends = escaped(made.beside_plan.name), made.beside.ends_at
@@ -159,7 +167,7 @@ def _beside(made: Offer, audience: Audience) -> str:
 
 
 def _price_line(made: Offer, price: Price, locale: str) -> str:
-    """The regular price, after the amount due today and the free days, if there are any."""
+    """Return the regular price, after the amount due today and the free days, if there are any."""
     way = next((way for way in made.ways if way.provider == price.provider), None)
     if way is None or not way.then:
         return f"**{sale_words(price, locale)}**"
@@ -176,7 +184,7 @@ def _price_line(made: Offer, price: Price, locale: str) -> str:
 
 
 def _is_special(way: Way) -> bool:
-    """True if the amount due immediately on the payment page differs from the first regular charge."""
+    """Return True if the amount due now on the payment page differs from the first regular charge."""
     due = way.due_today
     if due is None or not due.amount or not way.then:
         return False
@@ -184,8 +192,11 @@ def _is_special(way: Way) -> bool:
 
 
 def _actions(interaction: Interaction, made: Offer, *, linked: bool) -> tuple[str, layout.Row | None]:
-    """The last lines and the buttons: no sale after a revocation, Manage for a plan that the member has,
-    otherwise payment links."""
+    """Return the last lines of a plan's card, and its buttons.
+
+    A revoked plan is not sold, a plan that the member has gets the button Manage, and any other plan gets
+    payment links.
+    """
     who = interaction.user.id
     if made.block is not None:
         revoked = made.block.by != RULE
@@ -225,8 +236,7 @@ def _pay(interaction: Interaction, made: Offer) -> tuple[str, layout.Row | None]
 
 
 def _later(made: Offer) -> list[str]:
-    """Sentences about the access that the member already has, and when a new subscription starts at each
-    provider."""
+    """Return sentences about access that the member already has, and when a new subscription would start."""
     later = [way for way in made.ways if way.url and way.starts_at is not None]
     at_once = [way.title for way in made.ways if way.url and way.starts_at is None]
     said = [_granted(made)]

@@ -1,4 +1,4 @@
-"""Implements /subscriptions: all subscriptions and passes of a member, from every server and provider."""
+"""Implements /subscriptions: shows all subscriptions of a member, from every server and provider."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ROOM = 760  # characters per card, so that four and the news fit into Discord's 
 
 
 class Subscriptions(commands.Cog):
-    """Shows a member's subscriptions, page by page."""
+    """Shows a member's subscriptions and granted plans, page by page."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"page": self.turn}
@@ -70,7 +70,7 @@ def _audience(interaction: Interaction) -> Audience:
 
 
 async def load_listed(ports: Ports, member_id: int, here: int | None) -> list[Listed]:
-    """The listed subscriptions in order: this server's, other servers', grants, and recently ended ones."""
+    """Return what to list, in order: this server's subscriptions, other servers', grants, recently ended."""
     since = ports.now() - ENDED_SHOWN
     own = await ports.ledger.load_subscriptions_of(member_id)
     recent = [s for s in own if s.status is not Status.ENDED or _over_since(s) >= since]
@@ -81,14 +81,19 @@ async def load_listed(ports: Ports, member_id: int, here: int | None) -> list[Li
 
 
 def _over_since(ended: Subscription) -> int:
-    """The later of the subscription's end and its paid time, in unix seconds: a paid year may outlast the
-    agreement by months, and PayPal does not always say when the agreement ended."""
+    """Return when an ended subscription stopped giving access, in unix seconds.
+
+    This is the later of its end and its paid time: a paid year may outlast the agreement by months, and
+    PayPal does not always say when an agreement ended.
+    """
     return max(ended.ended_at or 0, ended.paid_through or 0)
 
 
 async def _mark(interaction: Interaction, listed: Sequence[Listed]) -> None:
-    """Queue the caller for a check of their roles in each server, because without the members intent a
-    command is the only sign that a member has returned."""
+    """Queue a check of the caller's roles in each server.
+
+    Without the members intent, a command is the only sign that a member has returned.
+    """
     ports = interaction.client.ports
     servers = {s.binding.guild_id for s in listed if isinstance(s, Subscription) and s.binding is not None}
     servers |= {held.plan.guild_id for held in listed if isinstance(held, Held)}

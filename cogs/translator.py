@@ -9,13 +9,15 @@ from i18n.catalogue import ENGLISH
 
 
 def described(code: str) -> app_commands.locale_str:
-    """The command description or choice with this catalogue code: English text, translated when the commands
-    are registered."""
+    """Return the English description with this catalogue code.
+
+    discord.py translates it when the commands are registered.
+    """
     return app_commands.locale_str(tr(code), code=code)
 
 
 class Translator(app_commands.Translator):
-    """Called by discord.py for every name and description in each language that Discord knows."""
+    """discord.py's translator of names and descriptions, called for each language that Discord knows."""
 
     async def translate(
         self,
@@ -23,7 +25,7 @@ class Translator(app_commands.Translator):
         locale: Locale,
         context: app_commands.TranslationContextTypes,
     ) -> str | None:
-        """The text in that language; None to show English."""
+        """Return the text in that language; None to keep English."""
         code = string.extras.get("code")
         if code is None or best_language(locale.value) == ENGLISH:
             return None

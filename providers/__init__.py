@@ -1,1 +1,1 @@
-"""Adapters to the payment providers: a folder for each, shared helpers in base.py."""
+"""Adapters to the payment providers: one folder for each, with shared helpers in base.py."""

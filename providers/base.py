@@ -1,5 +1,4 @@
-"""Helpers that every provider's folder shares: the time limit of a call, and strict reading of an answer's
-fields."""
+"""Helpers that all providers share: time limits of calls, and strict reading of the fields of an answer."""
 
 from __future__ import annotations
 
@@ -58,12 +57,11 @@ def is_id(found: object) -> TypeGuard[str]:
 
 
 def clock_skew(date: str | None, asked: float, now: float) -> float | None:
-    """Return the seconds by which this machine's clock is ahead of an answer's Date header (RFC 9110,
-    6.6.1).
+    """Return the seconds by which this machine's clock is ahead of an answer's Date header (RFC 9110, 6.6.1).
 
-    `asked`, `now`: this machine's unix seconds when the request was sent and when the answer arrived.
-    Returns None if the header is missing or unreadable, or if the two lie so far apart that the clock was
-    set or the machine slept in between: the header may then be from before that.
+    `asked`, `now`: this machine's unix seconds when the request was sent and when the answer arrived. Returns
+    None if the header is missing or unreadable, or if the two lie so far apart that the clock was set or the
+    machine slept in between: the header may then be from before that.
     """
     if date is None or abs(now - asked) > CALL_SECONDS:
         return None
@@ -87,11 +85,10 @@ def wait_of(rest: str, now: float) -> float:
 
 @asynccontextmanager
 async def in_time(what: str, ends: float | None = None) -> AsyncIterator[None]:
-    """Raise ProviderUnavailable after CALL_SECONDS, retries included; the call may still have had its
-    effect.
+    """Raise ProviderUnavailable after CALL_SECONDS, retries included.
 
-    `what`: the name of the call in the error's detail. `ends`: a deadline on the event loop's clock, for
-    several calls that share one time limit.
+    The call may still have had its effect. `what`: the name of the call in the error's detail. `ends`: a
+    deadline on the event loop's clock, for several calls that share one time limit.
     """
     try:
         async with asyncio.timeout(CALL_SECONDS) if ends is None else asyncio.timeout_at(ends) as timeout:
@@ -111,7 +108,7 @@ def call_deadline() -> float:
 
 @contextmanager
 def time_limit_paused(*, unless: bool) -> Iterator[None]:
-    """Pause the running task's time limits while the context lasts, unless `unless` is true."""
+    """Pause the running task's time limits inside the context, unless `unless` is true."""
     timeouts = () if unless else _TIMEOUTS.get()
     began = asyncio.get_running_loop().time()
     held = [(one, at) for one in timeouts if (at := one.when()) is not None and not one.expired()]
@@ -141,15 +138,19 @@ def measured(meter: Meter, provider: str, endpoint: str) -> Iterator[None]:
 
 
 def endpoint_of(method: str, path: str) -> str:
-    """Return the method and the path, with '{id}' in place of every part that is not one of the APIs' own
-    words."""
+    """Return the method and the path, with '{id}' in place of every id.
+
+    Every part of the path that is not one of the APIs' own words counts as an id.
+    """
     parts = (part if part in _PATH_WORDS else "{id}" for part in path.strip("/").split("/"))
     return f"{method} {'/'.join(parts)}"
 
 
 def outcome_of(error: ProviderError) -> str:
-    """Return the error's name in the metrics. 'refused' means that a repeated request would be refused
-    again."""
+    """Return the error's name in the metrics.
+
+    'refused' means that the provider would refuse a repeated request again.
+    """
     match error:
         case ProviderLimited():
             return "limited"
@@ -204,10 +205,10 @@ def need(data: Answer, path: str, kind: type[T]) -> T:
 
 
 def return_address(order: CheckoutOrder, came_from: str) -> str:
-    """Return the address to which a payment page sends the buyer back.
+    """Return the URL to which a payment page sends the buyer back.
 
-    `came_from`: 'paid' or 'cancelled'. The checkout's return id, if it has one, tells the bot which page
-    the buyer comes from.
+    `came_from`: 'paid' or 'cancelled'. The checkout's return id, if it has one, tells the bot which page the
+    buyer comes from.
     """
     back = f"{order.return_url}{'&' if '?' in order.return_url else '?'}from={came_from}"
     return_id = order.checkout.return_id
@@ -215,7 +216,7 @@ def return_address(order: CheckoutOrder, came_from: str) -> str:
 
 
 def describe_member(order: CheckoutOrder, units: int = 60) -> str:
-    """Return the member whom the payment is for, display name and unique handle, as plain text.
+    """Return the member for whom the payment is made: display name and unique handle, as plain text.
 
     `units`: the most UTF-16 units that the display name may take.
     """
@@ -227,20 +228,20 @@ def describe_member(order: CheckoutOrder, units: int = 60) -> str:
 
 
 def describe_server(order: CheckoutOrder, units: int = 100) -> str:
-    """Return the server that the payment is for, as plain text of at most `units` UTF-16 units."""
+    """Return the server for which the payment is made, as plain text of at most `units` UTF-16 units."""
     return plain_name(order.names.server, units) or f"server {order.checkout.guild_id}"
 
 
 async def for_guild(guild_id: int, look: Awaitable[list[Finding]]) -> list[Finding]:
     """Return the findings of `look`, marked as being about this server.
 
-    Findings without a mark concern the whole account.
+    Findings without this mark are about the whole account.
     """
     return [replace(finding, guild_id=guild_id) for finding in await look]
 
 
 def id_for_log(data: object) -> str:
-    """Return an otherwise unreadable answer's id for the log; '(none)' if it has none."""
+    """Return the id in an answer that is otherwise unreadable, for the log; '(none)' if it has none."""
     found = data.get("id") if isinstance(data, Mapping) else None
     return found if is_id(found) else "(none)"
 

@@ -1,12 +1,13 @@
-"""Lets calls to a provider out no faster than the provider takes them, the most urgent first.
+"""Keeps calls to a provider within its rate limits, and sends the most urgent calls first.
 
 Stripe counts calls by account and by endpoint, which is a method with a path whose ids are left open
-(docs.stripe.com/rate-limits, 2026-11). Each has a token bucket here. A 429 halves the bucket's rate and
-lets it rest; the refused call is made again by itself, because the provider has not carried it out. The rate
-grows back to its start within some seconds.
+(docs.stripe.com/rate-limits, 2026-11). Each has a token bucket here. After a 429, the bucket's rate is halved
+and it rests for a while; the refused call is then repeated, because the provider has not executed it. The
+rate grows back to its start within some seconds.
 
-A person's call waits within the time limit of its method, because they must be answered in time. The time
-limit of any other call stands still while it waits for its turn: that wait says nothing about the provider.
+A person waits for an answer, so the wait of their call counts towards the time limit of its method. For any
+other call the time limit is paused while it waits for its turn, because that wait says nothing about the
+provider.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _TICK = 0.001  # seconds; a shorter sleep may not move the clock
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`rate` calls per second, and `burst` calls at once after a pause."""
+    """A rate limit: `rate` calls per second, and `burst` calls at once after a pause."""
 
     rate: float
     burst: float
@@ -48,10 +49,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where an account's pace starts, which is also the most that it grows back to.
+    """The limits of an account and of each of its endpoints; the pace starts there and never exceeds them.
 
-    `tries`: how often a call is made before its 429 is raised. `rest`: seconds without calls after a 429
-    that names none.
+    `tries`: how often a call is made before its 429 is raised. `rest`: seconds without calls after a 429 that
+    does not say how long to wait.
     """
 
     account: Limit
@@ -61,9 +62,9 @@ class Limits:
 
 
 def _below(calls: float) -> Limit:
-    """The limit by which no second sees more than 96 % of `calls`, wherever that second begins.
+    """Return the limit that allows at most 96 % of `calls` within any second, wherever that second begins.
 
-    The rest is for calls that are late on their way, and so arrive together with later ones.
+    The remaining 4 % allow for calls that are delayed on their way and arrive together with later ones.
     """
     return Limit(0.88 * calls, 0.08 * calls)
 
@@ -91,11 +92,11 @@ class _Bucket:
 
     @property
     def share(self) -> float:
-        """The present rate as a share of the one that it started from."""
+        """Return the present rate as a share, from 0 to 1, of the rate at the start."""
         return self.rate / self._limit.rate
 
     def fill(self, now: float) -> None:
-        """Add the tokens since the last call; a clock that was set back adds none."""
+        """Add the tokens gained since the last call; none if the clock was set back."""
         begins = max(self._filled_at, self._rests_until) if self._rests_until <= now else self._filled_at
         passed = 0.0 if self.rest_at(now) else max(now - begins, 0.0)
         self._filled_at = now
@@ -103,17 +104,20 @@ class _Bucket:
         self.rate = min(self.rate + passed * self._limit.rate / _RECOVERY, self._limit.rate)
 
     def rest_at(self, now: float) -> float:
-        """Seconds of rest that are left; none after the clock was set far back."""
+        """Return the seconds of rest that are left; 0 if the clock was set far back."""
         left = self._rests_until - now
         return left if 0 < left <= LONGEST_REST else 0.0
 
     def delay(self, ahead: int, now: float) -> float:
-        """Seconds until a call with `ahead` others before it has a token."""
+        """Return the seconds until a call with `ahead` others before it gets a token."""
         lacking = ahead + 1 - self.tokens
         return self.rest_at(now) + (lacking / self.rate if lacking > 1e-6 else 0.0)
 
     def cut(self, sent_at: float, now: float, rest: float) -> None:
-        """After a 429 to a call of `sent_at`. Calls that were under way together cut the rate once."""
+        """Halve the rate and rest, after a 429 to a call that was sent at `sent_at`.
+
+        If several calls that were under way together are refused, the rate is halved only once.
+        """
         if sent_at > self._cut_at:
             self.rate, self.tokens = max(self.rate / 2, _SLOWEST), 0.0
             self._cut_at = now
@@ -122,7 +126,7 @@ class _Bucket:
 
 @dataclass(order=True, slots=True)
 class _Waiter:
-    """Sorted by the moment from which it lets nobody past."""
+    """A waiting call. Calls are sorted by `rank`, the time from which no later call may overtake them."""
 
     rank: float
     number: int
@@ -130,7 +134,10 @@ class _Waiter:
 
 
 class Pace:
-    """One account's calls, each reported to the meter. `account`: a name in LIMITS, such as 'stripe:live'."""
+    """Lets the calls to one account out at its pace, and reports each to the meter.
+
+    `account`: a name in LIMITS, such as 'stripe:live'.
+    """
 
     def __init__(self, account: str, clock: Clock, meter: Meter | None = None) -> None:
         self._limits, self._clock = LIMITS[account], clock
@@ -143,16 +150,16 @@ class Pace:
 
     @property
     def state(self) -> PaceState:
-        """For the owner's instruments."""
+        """Return how many calls wait, the lowest share of a rate, and how many 429s came, for /metrics."""
         buckets = (self._account, *self._endpoints.values())
         for bucket in buckets:
             bucket.fill(self._clock.now())
         return PaceState(len(self._waiting), min(bucket.share for bucket in buckets), self._refused)
 
     async def run(self, endpoint: str, call: Callable[[], Awaitable[T]]) -> T:
-        """Make the call when it is its turn, again after a 429.
+        """Make the call when it is its turn, and repeat it after a 429.
 
-        Raises ProviderLimited where the last try is refused, or where the rest that the provider asked for is
+        Raises ProviderLimited if the last try is refused, or if the rest that the provider asked for is
         longer than the caller can wait.
         """
         tries = 0
@@ -170,7 +177,7 @@ class Pace:
                     raise
 
     async def _turn(self, endpoint: str) -> float:
-        """Wait until the call may go out; the moment at which it does."""
+        """Wait until the call may be sent, and return that time in unix seconds."""
         if endpoint not in self._endpoints:
             self._endpoints[endpoint] = _Bucket(self._limits.endpoint, self._clock.now())
         priority = PRIORITY.get()
@@ -198,9 +205,9 @@ class Pace:
             await self._clock.sleep(max(min(delay, max(delay / 2, _LOOK_AGAIN)), _TICK))
 
     def _delay(self, waiter: _Waiter) -> float:
-        """Seconds until its turn, as far as can be told now; 0 where that is now.
+        """Return the estimated seconds until the waiting call may be sent; 0 if it may be sent now.
 
-        Those before it count for the account only where their own endpoint lets them go.
+        Earlier calls count towards the account's limit only if their own endpoint lets them through.
         """
         now, going = self._clock.now(), 0
         ahead: Counter[str] = Counter()
@@ -215,7 +222,7 @@ class Pace:
         raise AssertionError("only those that wait are asked about")
 
     def _rest(self, endpoint: str, sent_at: float, limited: ProviderLimited) -> float:
-        """Let the account or the endpoint rest; for how many seconds."""
+        """Let the account or the endpoint rest after a 429, and return for how many seconds."""
         rest = min(limited.wait or self._limits.rest, LONGEST_REST)
         bucket = self._account if limited.scope is LimitScope.ACCOUNT else self._endpoints[endpoint]
         bucket.cut(sent_at, self._clock.now(), rest)

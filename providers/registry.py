@@ -1,4 +1,7 @@
-"""The providers that Dues knows. To add one, add a folder to this package and a line to PROVIDERS."""
+"""The list of providers that Dues supports.
+
+To add a provider, add a folder to this package and a line to PROVIDERS.
+"""
 
 from __future__ import annotations
 

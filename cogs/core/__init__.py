@@ -1,1 +1,1 @@
-"""The base of every command and view: interactions, components, permissions and startup."""
+"""Shared basis of the commands and views: interactions, components, permissions and startup."""

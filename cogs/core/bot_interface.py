@@ -1,4 +1,7 @@
-"""The part of the bot that commands, views and gateways use, so that none of them imports the bot itself."""
+"""The part of the bot that commands, views and gateways may use.
+
+It lets them do so without importing the bot itself, which would be a circular import.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,11 @@ from cogs.core.gateway_recovery import GatewayState
 
 
 class BaseBot(commands.Bot):
-    """The client as its commands see it; `DuesBot` in cogs/bot.py implements it.
+    """The client as its commands see it. `DuesBot` in cogs/bot.py implements it.
 
-    `memberships`: by server and user, whether the user is a member, and until when that is trusted. `owners`:
-    the application's owner or team, and until when that is trusted. Both in monotonic seconds.
+    `memberships`: by server and user id, whether the user is a member, and until when that is trusted.
+    `owners`: the application's owner or team, and until when that is trusted. Both times are in monotonic
+    seconds.
     """
 
     ports: Ports
@@ -26,12 +30,12 @@ class BaseBot(commands.Bot):
 
     @abstractmethod
     def is_online(self) -> bool:
-        """True if the gateway is delivering events."""
+        """Return True if the gateway is delivering events."""
 
     @property
     @abstractmethod
     def own_id(self) -> int:
-        """The bot's user id; 0 before login."""
+        """Return the bot's user id, 0 before login."""
 
 
 Interaction: TypeAlias = discord.Interaction[BaseBot]

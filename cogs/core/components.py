@@ -23,8 +23,11 @@ OURS = "dues"
 
 @dataclass(frozen=True, slots=True)
 class ComponentPress:
-    """A press of a button or a choice in a menu. `who`: the user who may press it; `rest`: the rest of the
-    custom id; `values`: the values chosen in a menu."""
+    """A press of a button, or a choice in a menu.
+
+    `who`: the id of the only user who may use the component; 0 for the server's admins. `rest`: the part of
+    the custom id that belongs to the action. `values`: the values chosen in a menu.
+    """
 
     who: int
     rest: str
@@ -32,7 +35,7 @@ class ComponentPress:
 
     @property
     def chosen(self) -> str:
-        """The value chosen in a menu that takes one; Conflict for none or several."""
+        """Return the value chosen in a menu. Raises Conflict if there is none or more than one."""
         if len(self.values) != 1:
             raise Conflict(tr("error.outdated_button"))
         return self.values[0]
@@ -42,7 +45,7 @@ _LARGEST = 1 << 63  # ids of Discord and of the ledger are smaller than this
 
 
 def parse_id(text: str) -> int:
-    """Read a number from a custom id; Conflict if the text is not a number."""
+    """Read a number from a custom id. Raises Conflict if the text is not a number."""
     if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) < _LARGEST):
         raise Conflict(tr("error.outdated_button"))
     return int(text)
@@ -52,9 +55,10 @@ Action = Callable[[Interaction, ComponentPress], Awaitable[None]]
 
 
 def custom_id(action: str, who: int, rest: str = "") -> str:
-    """The custom id of a component; ValueError if it is longer than Discord allows.
+    """Return the custom id of a component. Raises ValueError if it is longer than Discord allows.
 
-    Only user `who` may press it; 0: anybody who may manage the server, which the action checks.
+    `who`: the id of the only user who may press it; 0 for anybody who may manage the server, which the action
+    itself checks.
     """
     made = f"{OURS}:{action}:{who}:{rest}"
     if len(made) > ID_LIMIT:
@@ -63,15 +67,18 @@ def custom_id(action: str, who: int, rest: str = "") -> str:
 
 
 def is_press(interaction: Interaction) -> bool:
-    """True if the interaction comes from a button or menu of this bot."""
+    """Return True if the interaction comes from a button or menu of this bot."""
     data = cast("dict[str, Any]", interaction.data or {})
     is_component = interaction.type is discord.InteractionType.component
     return is_component and str(data.get("custom_id", "")).startswith(f"{OURS}:")
 
 
 async def dispatch(interaction: Interaction, actions: Mapping[str, Action]) -> None:
-    """Run the action of a component; NotAllowed if it was made for somebody else, Conflict if this version of
-    the bot has no such action."""
+    """Run the action of a pressed component.
+
+    Raises NotAllowed if the component was made for somebody else, and Conflict if this version of the bot has
+    no such action.
+    """
     data = cast("dict[str, Any]", interaction.data)
     _, name, whose, rest = [*data["custom_id"].split(":", 3), "", "", ""][:4]
     who = parse_id(whose)

@@ -1,4 +1,4 @@
-"""Sends direct messages."""
+"""Sends direct messages to members."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATIENCE = 60  # seconds; discord.py retries for 25 and waits up to 30 for a rat
 
 
 async def send_direct(bot: discord.Client, user_id: int, card: LayoutView) -> None:
-    """Send a direct message; MessagesClosed if the person accepts none."""
+    """Send a direct message. Raises MessagesClosed if the person accepts none."""
     try:
         async with asyncio.timeout(PATIENCE):
             channel = await bot.create_dm(discord.Object(user_id))

@@ -1,4 +1,4 @@
-"""Translates errors of discord.py and the network to the program's own."""
+"""Translates errors of discord.py and of the network into the program's own errors."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ FAULTS = (discord.DiscordException, aiohttp.ClientError, OSError)  # TimeoutErro
 
 
 def is_of_discord(error: discord.HTTPException) -> bool:
-    """True if Discord itself sent the answer. The service in front of Discord, which sometimes blocks an
-    address, answers with its own page and any status."""
+    """Return True if Discord itself sent the answer.
+
+    The service in front of Discord sometimes blocks an address. It then answers with its own page and any
+    status.
+    """
     return error.response.headers.get("Content-Type", "").startswith("application/json")
 
 
 def translate(error: BaseException) -> DiscordError:
-    """The program's own error for an error of discord.py or the network."""
+    """Return the program's own error for an error of discord.py or of the network."""
     if isinstance(error, discord.HTTPException) and is_of_discord(error):
         if error.code in CLOSED:
             return MessagesClosed(detail=f"code {error.code}")

@@ -1,7 +1,7 @@
-"""Keeps Discord's rate limit for all calls of the token, and measures how long calls wait for rate limits.
+"""Keeps the bot below Discord's limit on calls, and measures how long calls wait for rate limits.
 
-discord.py logs nothing about them. It keeps the limit of each route before it is met, but the limit for all
-routes together only after a 429 to every call that is under way.
+discord.py logs nothing about these waits. It respects the limit of a single route in advance, but notices the
+limit for all routes together only after Discord has answered 429 to every call under way.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ CALLS_PER_SECOND, AT_ONCE = 45.0, 5.0
 
 
 class TokenLimit:
-    """Lets the calls of one token out in the order in which they came."""
+    """Spaces out all calls made with one token, in the order in which they were requested."""
 
     def __init__(self) -> None:
         self._next_at = 0.0  # on the event loop's clock, when the next call would be due without a burst
 
     async def acquire(self) -> None:
-        """Wait until a call may be made."""
+        """Wait until a call may be made without exceeding CALLS_PER_SECOND."""
         now = asyncio.get_running_loop().time()
         due = max(self._next_at, now)
         self._next_at = due + 1 / CALLS_PER_SECOND
@@ -37,8 +37,10 @@ class TokenLimit:
 
 
 class TimedLimit(discord.http.Ratelimit):
-    """discord.py's limit, which waits before a call, or after the call that used up the limit, with its
-    time measured."""
+    """discord.py's rate limit of one route, which also waits for the token's limit and measures every wait.
+
+    discord.py waits either before a call, or after the call that used up the limit.
+    """
 
     __slots__ = ("_of_token", "_state")
 
@@ -47,7 +49,7 @@ class TimedLimit(discord.http.Ratelimit):
         self._state, self._of_token = state, of_token
 
     async def acquire(self) -> None:
-        """Wait until a call may be made."""
+        """Wait until a call may be made on this route, and add the wait to the gateway state."""
         began = asyncio.get_running_loop().time()
         try:
             await super().acquire()
@@ -64,7 +66,7 @@ class TimedLimit(discord.http.Ratelimit):
 
 
 def time_limits(client: discord.Client, state: GatewayState) -> None:
-    """Keep and measure the limits of a client; call it before the client logs in."""
+    """Apply and measure the rate limits of a client. Call this before the client logs in."""
     http, of_token = client.http, TokenLimit()
     get = http.get_ratelimit
 
@@ -75,8 +77,10 @@ def time_limits(client: discord.Client, state: GatewayState) -> None:
         return get(key)
 
     async def answered(_: aiohttp.ClientSession, __: SimpleNamespace, of: Any) -> None:
-        """Count the wait before a limited call is repeated. A call that Discord's edge refused is not
-        repeated."""
+        """Count the wait before a rate-limited call is repeated.
+
+        A call that Discord's edge servers refused is not repeated, so it does not count.
+        """
         headers = of.response.headers
         asked = headers.get("Retry-After", "") if of.response.status == 429 and "Via" in headers else ""
         if asked.replace(".", "", 1).isdecimal():

@@ -1,7 +1,7 @@
-"""Keeps the bot connected in cases that discord.py 2.7 does not handle.
+"""Keeps the bot connected to Discord's gateway in cases that discord.py 2.7 does not handle.
 
-An unreadable event is dropped instead of breaking the connection; identifies are not used up; a fatal close
-leaves the rest of the program running.
+An unreadable event is dropped instead of breaking the connection, the daily number of identifies is not used
+up, and a fatal close leaves the rest of the program running.
 """
 
 from __future__ import annotations
@@ -50,16 +50,19 @@ FATAL_CLOSES = {
 
 
 def why_closed(code: int) -> str:
-    """A sentence for the owner: why Discord closed the gateway, and what to do."""
+    """Return a sentence for the owner: why Discord closed the gateway, and what to do."""
     return tr(FATAL_CLOSES.get(code, "setup.gateway_closed"), code=code)
 
 
 @dataclass
 class GatewayState:
-    """The state of the connection to Discord's gateway. `fault`: a sentence for the owner, None if waiting
-    is enough; `closed_at`: since when it is closed for good, if it is; `identifies_left`: for today, None
-    until Discord says it; `dropped`: number of events that discord.py could not read; `waited`: seconds
-    that calls have waited for rate limits."""
+    """The state of the connection to Discord's gateway.
+
+    `fault`: a sentence for the owner, None if waiting is enough. `closed_at`: when the gateway was closed for
+    good, if it was. `identifies_left`: the number left today, None until Discord says it. `dropped`: the
+    number of events that discord.py could not read. `waited`: the seconds that calls have waited for rate
+    limits.
+    """
 
     fault: str | None = None
     closed_at: int | None = None
@@ -68,7 +71,7 @@ class GatewayState:
     waited: float = 0.0
 
     def readings(self) -> dict[str, float]:
-        """The gauges for /metrics."""
+        """Return the gauges for /metrics."""
         told = {
             "dues_gateway_events_dropped": float(self.dropped),
             "dues_discord_limit_wait_seconds": self.waited,
@@ -78,7 +81,7 @@ class GatewayState:
 
 
 class IdentifiesLow(Exception):  # noqa: N818 - named by what happened, like the others
-    """Another identify might cost the token. `wait`: seconds until one is safe."""
+    """Raised when another identify might cost the token. `wait`: seconds until one is safe."""
 
     def __init__(self, wait: float) -> None:
         super().__init__(tr("setup.identifies_low", seconds=round(wait)))
@@ -86,19 +89,24 @@ class IdentifiesLow(Exception):  # noqa: N818 - named by what happened, like the
 
 
 class ClosingWebSocket(discord.gateway.DiscordWebSocket):
-    """discord.py's connection, changed to close if it may not identify; discord.py would leave it open."""
+    """discord.py's connection, changed so that it closes when it may not identify.
+
+    discord.py would leave the connection open.
+    """
 
     fixed: ClassVar[yarl.URL | None] = None
 
     async def received_message(self, msg: Any, /) -> None:
-        """Keep the owner's gateway address, such as a proxy's, although Discord names another one for
-        resuming."""
+        """Handle a message, but keep the gateway address that the owner configured, such as a proxy's.
+
+        discord.py would replace it with the address that Discord names for resuming.
+        """
         await super().received_message(msg)
         if self.fixed is not None:
             self.gateway = self.fixed
 
     async def identify(self) -> None:
-        """Identify; IdentifiesLow from the client's hook is passed on."""
+        """Identify the bot. Passes on IdentifiesLow from the client's hook."""
         try:
             await super().identify()
         except IdentifiesLow:
@@ -123,7 +131,7 @@ async def wait_until_ended(connecting: asyncio.Task[None]) -> None:
 
 
 def drop_unreadable(client: discord.Client, state: GatewayState) -> None:
-    """Drop an event that discord.py cannot read; otherwise it would give up the whole connection."""
+    """Drop each event that discord.py cannot read, instead of giving up the whole connection."""
     parsers = client._connection.parsers
     for name, parse in parsers.items():
         if name not in _NEEDED:
@@ -144,8 +152,10 @@ def _tolerant(name: str, parse: Callable[[Any], None], state: GatewayState) -> C
 
 
 def _parse_outline(parse: Callable[[Any], None], data: Any) -> None:
-    """Read a server by its roles and the bot's own membership only, if for example one of its channels is
-    unreadable."""
+    """Read only a server's roles and the bot's own membership.
+
+    This is used if another part of the server, such as a channel, is unreadable.
+    """
     try:
         parse({key: data[key] for key in _OF_A_SERVER if key in data})
     except Exception:
@@ -153,8 +163,10 @@ def _parse_outline(parse: Callable[[Any], None], data: Any) -> None:
 
 
 def tell_of_updates(client: discord.Client) -> None:
-    """Dispatch `member_seen` for each update of a member. discord.py reports only members in its cache,
-    and this bot caches none."""
+    """Dispatch `member_seen` for each update of a member.
+
+    discord.py reports only updates of members in its cache, and this bot caches none.
+    """
     parsers = client._connection.parsers
     parse = parsers["GUILD_MEMBER_UPDATE"]
 
@@ -167,8 +179,11 @@ def tell_of_updates(client: discord.Client) -> None:
 
 
 async def check_identifies(client: discord.Client, state: GatewayState) -> None:
-    """Raise IdentifiesLow if another identify is not safe now. If Discord does not say how many are left,
-    allow it; the pauses between connections limit the rate."""
+    """Raise IdentifiesLow if another identify is not safe now.
+
+    If Discord does not say how many are left, identifying is allowed; the pauses between connections limit
+    the rate.
+    """
     try:
         answer = await client.http.request(discord.http.Route("GET", "/gateway/bot"))
         limit = answer["session_start_limit"]
@@ -189,8 +204,10 @@ async def check_identifies(client: discord.Client, state: GatewayState) -> None:
 
 
 def set_up_gateway() -> None:
-    """Apply the changes to every client of this process. discord.py would log each broken connection as an
-    ERROR with a traceback; here it is one WARNING line."""
+    """Apply the changes of this module to every client of this process.
+
+    discord.py logs each broken connection as an ERROR with a traceback; this makes it a single WARNING line.
+    """
     discord.client.DiscordWebSocket = ClosingWebSocket  # type: ignore[misc]  # discord.py has no setting for it
     logging.getLogger("discord.client").addFilter(_shorten)
 

@@ -1,4 +1,4 @@
-"""Defer and answer interactions, and check whether the caller is an admin."""
+"""Acknowledges and answers interactions, and checks whether the caller is an admin."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ NOBODY = discord.AllowedMentions.none()
 
 
 async def defer(interaction: Interaction, *, replace: bool = False) -> None:
-    """Acknowledge an interaction within Discord's three seconds. `replace`: the answer will replace the
-    message with the pressed button; otherwise it is a new message that only the caller sees."""
+    """Acknowledge an interaction within Discord's three seconds.
+
+    If `replace` is true, the answer will replace the message with the pressed button. Otherwise it is a new
+    message that only the caller sees.
+    """
     if replace:
         await interaction.response.defer()
     else:
@@ -30,8 +33,10 @@ async def defer(interaction: Interaction, *, replace: bool = False) -> None:
 
 
 async def respond(interaction: Interaction, card: LayoutView, *, replace: bool = False) -> None:
-    """Show a card, either as the answer that `defer` announced or as the first answer. `replace`: the
-    first answer replaces the message with the pressed button."""
+    """Show a card as the answer to an interaction, whether or not `defer` was called before.
+
+    If `replace` is true, a first answer replaces the message with the pressed button.
+    """
     if interaction.response.is_done():
         await interaction.edit_original_response(view=card, allowed_mentions=NOBODY)
     elif replace:
@@ -41,18 +46,20 @@ async def respond(interaction: Interaction, card: LayoutView, *, replace: bool =
 
 
 async def follow_up(interaction: Interaction, card: LayoutView) -> None:
-    """Send another message below the answer, which only the caller sees."""
+    """Send the caller another message below the answer. Only the caller sees it."""
     await interaction.followup.send(view=card, ephemeral=True, allowed_mentions=NOBODY)
 
 
 def locale_of(interaction: Interaction) -> str:
-    """The caller's locale, such as 'de' or 'en-US'."""
+    """Return the caller's locale, such as 'de' or 'en-US'."""
     return str(interaction.locale)
 
 
 async def remember_locale(interaction: Interaction) -> None:
-    """Store the caller's locale, because later notices to them use its language. If the ledger cannot be
-    written, notices keep the language they had."""
+    """Store the caller's locale, because later notices to them use its language.
+
+    If the ledger cannot be written, notices keep the language they had.
+    """
     if interaction.type is discord.InteractionType.autocomplete:  # Discord sends one for each keystroke
         return
     try:
@@ -62,7 +69,7 @@ async def remember_locale(interaction: Interaction) -> None:
 
 
 async def require_admin(interaction: Interaction, guild_id: int | None) -> int:
-    """The id of the server, if the caller may manage it; NotAllowed if not, or in a DM."""
+    """Return the server's id. Raises NotAllowed if the caller may not manage it, or in a DM."""
     if guild_id is None:
         raise NotAllowed(tr("error.server_only"))
     allowed = (await _permissions(interaction, guild_id)).manage_guild
@@ -72,11 +79,11 @@ async def require_admin(interaction: Interaction, guild_id: int | None) -> int:
 
 
 async def _permissions(interaction: Interaction, guild_id: int) -> discord.Permissions:
-    """The caller's current permissions in the whole server. The permissions that Discord sends with an
-    interaction include the overwrites of its channel, so they do not count.
+    """Return the caller's current permissions in the whole server.
 
-    Outside of that server, for example for the button of a notice in the owner's DM, Discord is asked for the
-    member.
+    The permissions that Discord sends with an interaction include the overwrites of its channel, so they do
+    not count. Outside of the server, for example for a button in the owner's DM, the member is fetched from
+    Discord.
     """
     guild = interaction.client.get_guild(guild_id)
     if guild is None:

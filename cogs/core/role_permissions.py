@@ -50,8 +50,11 @@ POWERS = {
 
 
 def powers_of(role: discord.Role) -> list[str]:
-    """The codes of those POWERS that the role has and @everyone lacks, in the server or by the settings of
-    a channel. Only ADMINISTRATOR if the role has that, because it includes all others."""
+    """Return the codes of those POWERS that the role has and @everyone lacks.
+
+    Permissions from the settings of a channel count too. ADMINISTRATOR is returned alone, because it includes
+    all others.
+    """
     if role.permissions.administrator:
         return [ADMINISTRATOR]
     bits = role.permissions.value
@@ -62,8 +65,7 @@ def powers_of(role: discord.Role) -> list[str]:
 
 
 def power_words(role: discord.Role) -> str:
-    """A warning to the admin about the role's permissions before it is sold; empty if it has none of
-    POWERS."""
+    """Return a warning about the role's permissions before it is sold; empty if it has none of POWERS."""
     powers = powers_of(role)
     if powers == [ADMINISTRATOR]:
         return tr("plans.role_is_administrator")
@@ -71,18 +73,21 @@ def power_words(role: discord.Role) -> str:
 
 
 def power_names(powers: Sequence[str]) -> str:
-    """Permissions by their codes, as a list in the reader's language."""
+    """Return permissions, given by their codes, as a list in the reader's language."""
     return ", ".join(tr(code) for code in powers)
 
 
 def require_sellable(interaction: Interaction, role: discord.Role) -> None:
-    """Refuse a role that this admin may not give away: a role that is managed or of another server
-    (Conflict), or one with more power than their own (NotAllowed).
+    """Refuse a role that this admin may not give away.
 
-    Discord lets people give only roles below their own highest one, and only with Manage Roles. Dues asks for
-    the first if the role permits anything that @everyone may not do, in the server or in a channel, and for
-    the second if it permits anything that the admin may not do themselves. Otherwise Manage Server alone
-    could buy itself every permission."""
+    Raises Conflict for a role that is managed or of another server, and NotAllowed for one with more power
+    than the admin's own.
+
+    Discord lets people give only roles below their own highest one, and only with Manage Roles. Dues requires
+    Manage Roles if the role permits anything that @everyone may not do, in the server or in a channel, and a
+    higher role if it permits anything that the admin may not do themselves. Otherwise Manage Server alone
+    would be enough to buy oneself every permission.
+    """
     guild, admin = interaction.guild, interaction.user
     if guild is None or not isinstance(admin, discord.Member):
         raise GuildGone
@@ -104,8 +109,11 @@ def require_sellable(interaction: Interaction, role: discord.Role) -> None:
 
 
 def require_plan_sellable(interaction: Interaction, plan: Plan) -> None:
-    """Refuse a caller who may not sell each of the plan's roles (errors as in `require_sellable`). Pricing,
-    mapping, granting, renaming and listing a plan sell its roles just as well. Deleted roles are skipped."""
+    """Refuse a caller who may not sell each of the plan's roles, with the errors of `require_sellable`.
+
+    Changing a plan's price, product, name or visibility, or granting it, sells its roles just as adding it
+    does. Deleted roles are skipped.
+    """
     if interaction.guild is None:
         raise GuildGone
     require_seen(interaction.guild)
@@ -116,9 +124,12 @@ def require_plan_sellable(interaction: Interaction, plan: Plan) -> None:
 
 
 def _gives(role: discord.Role, admin: discord.Member) -> tuple[int, int]:
-    """Permissions, as bits, that the role gives and @everyone lacks: in the whole server, and in those
-    channels in which this admin lacks them. A channel gives permissions by its overwrite for the role or
-    through the role's own permissions."""
+    """Return the permissions, as bits, that the role gives and @everyone lacks.
+
+    The first number holds permissions in the whole server, the second those in channels in which this admin
+    lacks them. A channel gives permissions by its overwrite for the role or through the role's own
+    permissions.
+    """
     everyone, in_channels = role.guild.default_role, 0
     for channel in role.guild.channels:
         allowed, _ = channel.overwrites_for(role).pair()
@@ -128,8 +139,10 @@ def _gives(role: discord.Role, admin: discord.Member) -> tuple[int, int]:
 
 
 def unseen_words(role: discord.Role) -> str:
-    """A warning to the admin about channels that the bot cannot view, because Discord tells it little
-    about these; empty if there are none."""
+    """Return a warning about channels that the bot cannot view; empty if there are none.
+
+    Discord tells the bot little about these channels, so it cannot check what a role may do in them.
+    """
     hidden = [c for c in role.guild.channels if not isinstance(c, discord.CategoryChannel)]
     many = sum(not channel.permissions_for(role.guild.me).view_channel for channel in hidden)
     if not many:
@@ -144,8 +157,7 @@ MAY_CHANGE = (discord.TeamMemberRole.admin, discord.TeamMemberRole.developer)
 
 
 async def load_owners(client: BaseBot) -> frozenset[int]:
-    """Ids of the application's owner, or of those team members who may change it, according to Discord's
-    Developer Portal."""
+    """Return the ids of the application's owner, or of the team members who may change the application."""
     known, until = client.owners
     if client.ports.clock.now() < until:
         return known
@@ -163,24 +175,24 @@ async def load_owners(client: BaseBot) -> frozenset[int]:
 
 
 async def is_owner(interaction: Interaction) -> bool:
-    """True if the caller is the application's owner or a team member who may change it."""
+    """Return True if the caller is the application's owner or a team member who may change it."""
     return interaction.user.id in await load_owners(interaction.client)
 
 
 def require_seen(guild: discord.Guild) -> None:
-    """Raise DiscordUnavailable during an outage of this server, when its roles are not known."""
+    """Raise DiscordUnavailable during an outage of this server, because its roles are then unknown."""
     if guild.unavailable:
         raise DiscordUnavailable(Text("error.guild_outage"))
 
 
 def cannot_give(guild: discord.Guild, role: discord.Role) -> list[Text | str]:
-    """The reasons why the bot currently cannot give this role."""
+    """Return the reasons why the bot currently cannot give this role; empty if it can."""
     me = guild.me
     said: list[Text | str] = [] if me.guild_permissions.manage_roles else [RolesNotPermitted.user_message]
     return said if role < me.top_role else [*said, RoleAboveBot.user_message]
 
 
 def can_write(channel: discord.TextChannel) -> bool:
-    """True if the bot can see the channel and post there."""
+    """Return True if the bot can see the channel and post there."""
     allowed = channel.permissions_for(channel.guild.me)
     return allowed.view_channel and allowed.send_messages

@@ -1,7 +1,7 @@
-"""Sets Discord's addresses, and asks Discord about the application before the bot connects.
+"""Sets Discord's addresses, and fetches facts about the application before the bot connects.
 
-Intents are fixed when a client is created, so a bare client that never connects to the gateway first finds
-out whether the owner has enabled the members intent.
+Intents are fixed when a client is created. Therefore a plain client, which never connects to the gateway,
+first finds out whether the owner has enabled the members intent.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _AGAIN = (5, 15, 60, 300)
 
 
 class TokenRefused(DuesError):  # noqa: N818 - named by what happened, like the others
-    """Discord answers 401 to the token. Further attempts would only bring a ban of the address closer."""
+    """Raised when Discord answers 401 to the token. Further attempts would only risk a ban of the address."""
 
     user_message = Text("error.token_refused")
 
 
 @dataclass(frozen=True)
 class ApplicationInfo:
-    """Facts about the application from Discord. `gateway_url`: None if Discord names none."""
+    """Facts about the application from Discord. `gateway_url` is None if Discord names none."""
 
     name: str
     members_intent: bool
@@ -48,7 +48,7 @@ class ApplicationInfo:
 
 
 def use_discord(api_url: str, gateway_url: str | None) -> None:
-    """Set discord.py's REST base (with /api/v10) and, if given, its gateway."""
+    """Set the base address of discord.py's REST calls (with /api/v10) and, if given, of its gateway."""
     discord.http.Route.BASE = api_url
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # the bot does not use voice
     ClosingWebSocket.fixed = None if gateway_url is None else yarl.URL(gateway_url)
@@ -62,7 +62,10 @@ def use_gateway(url: str | None) -> None:
 
 
 async def fetch_application(token: str) -> ApplicationInfo:
-    """Ask Discord once. Raises TokenRefused, or DiscordUnavailable for anything that may pass."""
+    """Fetch the facts about the application, in one attempt.
+
+    Raises TokenRefused, or DiscordUnavailable for any problem that may pass.
+    """
     async with _logged_in(token) as client:
         return await _ask(client)
 
@@ -87,8 +90,10 @@ async def _ask(client: discord.Client) -> ApplicationInfo:
 
 
 async def _ask_gateway(client: discord.Client) -> str | None:
-    """The address of the gateway. discord.py's own method is not used, because during an outage it reports
-    that there is none."""
+    """Return the address of the gateway.
+
+    discord.py's own method is not used, because during an outage it reports that there is no gateway.
+    """
     try:
         answer = await client.http.request(discord.http.Route("GET", "/gateway/bot"))
     except discord.NotFound:
@@ -98,7 +103,10 @@ async def _ask_gateway(client: discord.Client) -> str | None:
 
 
 async def wait_for_discord(token: str, clock: Clock) -> ApplicationInfo:
-    """Ask until Discord answers, with growing pauses. TokenRefused ends the wait."""
+    """Fetch the facts about the application, retrying with growing pauses until Discord answers.
+
+    Raises TokenRefused at once.
+    """
     for attempt in range(1 << 30):
         try:
             return await fetch_application(token)
@@ -110,8 +118,10 @@ async def wait_for_discord(token: str, clock: Clock) -> ApplicationInfo:
 
 
 async def check_discord(token: str, sellers: Collection[int]) -> list[Finding]:
-    """Findings: whether the token is valid, what the application may do, and whether the bot is in a
-    server and in those that sell plans (`sellers`)."""
+    """Return findings about the token, the application's permissions and its servers.
+
+    `sellers`: the ids of the servers that sell plans; the bot has to be in each of them.
+    """
     try:
         found = await fetch_application(token)
     except DuesError as error:

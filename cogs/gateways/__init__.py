@@ -1,1 +1,1 @@
-"""The rules' Discord ports, for members' roles and for messages."""
+"""Implementations of the two Discord ports of the rules: members' roles, and messages."""

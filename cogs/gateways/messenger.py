@@ -1,5 +1,4 @@
-"""Sends notices through Discord: to members by DM; to admins in their notice channel or, if that is not
-set or closed to the bot, by DM to the server's owner."""
+"""Sends notices through Discord: by DM to members, and to a channel or the server's owner for admins."""
 
 from __future__ import annotations
 
@@ -28,15 +27,21 @@ UNSEEN = "en-US"
 
 
 class DiscordMessenger:
-    """The Messenger port over Discord. Usable once the bot has been set up."""
+    """The Messenger port over Discord, usable once the bot has been set up.
+
+    Notices to admins are posted in their notice channel. If that is not set or closed to the bot, the
+    server's owner gets a DM.
+    """
 
     def __init__(self, bot: BaseBot, ledger: Ledger) -> None:
         self._bot = bot
         self._ledger = ledger
 
     async def tell(self, notice: Notice) -> None:
-        """Send the notice in the reader's language. MessagesClosed if nobody can be reached, for example
-        after the bot has left the server."""
+        """Send the notice in the reader's language.
+
+        Raises MessagesClosed if nobody can be reached, for example after the bot has left the server.
+        """
         if notice.member_id is not None:
             locale = await self._ledger.load_locale(notice.member_id) or UNSEEN
             await send_direct(self._bot, notice.member_id, await self._card(notice, None, locale))
@@ -46,14 +51,18 @@ class DiscordMessenger:
             await self._tell_owner(notice)
 
     async def _card(self, notice: Notice, guild_id: int | None, locale: str) -> Card:
-        """The card of a notice for a reader with that locale. `guild_id`: the server in which it is read;
-        None: a DM."""
+        """Return the card of a notice for a reader with that locale.
+
+        `guild_id`: the server in which the notice is read; None for a DM.
+        """
         with use_language(locale):
             return await notice_card(self._bot.ports, notice, Audience(self._bot, guild_id, locale))
 
     async def _post(self, notice: Notice, channel_id: int) -> bool:
-        """Post the notice in the server's channel, in the server's language. Returns False if the channel
-        is deleted or closed to the bot."""
+        """Post the notice in the server's channel, in the server's language.
+
+        Returns False if the channel is deleted or closed to the bot.
+        """
         locale = _locale_of(self._bot.get_guild(notice.guild_id))
         card = await self._card(notice, notice.guild_id, locale)
         try:
@@ -69,8 +78,10 @@ class DiscordMessenger:
         return True
 
     async def _tell_owner(self, notice: Notice) -> None:
-        """Send the notice to the server's owner, in the owner's language if it is known, otherwise in the
-        server's."""
+        """Send the notice to the server's owner by DM.
+
+        It is written in the owner's language if that is known, otherwise in the server's.
+        """
         try:
             guild = self._bot.get_guild(notice.guild_id) or await self._bot.fetch_guild(notice.guild_id)
         except UNWRITABLE as error:
@@ -86,5 +97,5 @@ class DiscordMessenger:
 
 
 def _locale_of(guild: discord.Guild | None) -> str:
-    """The server's language, as its admins set it in Discord."""
+    """Return the server's language, as its admins set it in Discord."""
     return UNSEEN if guild is None else str(guild.preferred_locale)

@@ -1,4 +1,4 @@
-"""The RoleGateway port over Discord's REST API, with member lookups over the gateway."""
+"""Reads and changes members' roles through Discord's REST API, and looks up members over the gateway."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ RESTORING = 2.0  # seconds; by then other bots have restored a returning member'
 
 
 class DiscordRoles:
-    """The RoleGateway port. It changes one role per call, and makes one call at a time for each member."""
+    """The RoleGateway port over Discord.
+
+    It changes one role per call, and makes one call at a time for each member.
+    """
 
     def __init__(self, bot: BaseBot) -> None:
         self._bot = bot
@@ -51,8 +54,10 @@ class DiscordRoles:
         self._told, self._to_skip = False, 0
 
     async def fetch_member(self, guild_id: int, member_id: int) -> Seen:
-        """See the port. Uses the raw answer, because discord.Member leaves out roles that its cache does
-        not know."""
+        """Fetch a member's roles as RoleGateway describes.
+
+        The raw answer is used, because discord.Member leaves out roles that its cache does not know.
+        """
         async with self._turns.lock((guild_id, member_id)):
             member = await self._call(guild_id, self._bot.http.get_member(guild_id, member_id))
         try:
@@ -61,8 +66,11 @@ class DiscordRoles:
             raise DiscordUnavailable(detail="the member cannot be read") from None
 
     async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, Seen]:
-        """See the port. The gateway returns members by their ids without any intent (Discord, 'Request
-        Guild Members'); discord.py keeps to the limit of 120 requests a minute."""
+        """Look up several members as RoleGateway describes.
+
+        The gateway returns members by their ids without any intent (Discord, 'Request Guild Members'), and
+        discord.py keeps to its limit of 120 requests a minute.
+        """
         if not self._bot.is_online():
             raise DiscordUnavailable(detail="the gateway is not connected")
         guild = self._bot.get_guild(guild_id)
@@ -83,18 +91,20 @@ class DiscordRoles:
         return {m.id: Seen(frozenset(role.id for role in m.roles), m.pending) for m in found}
 
     async def fetch_owners(self) -> frozenset[int]:
-        """See the port."""
+        """Return the ids of the application's owner and of team members who may change it."""
         return await load_owners(self._bot)
 
     def is_in(self, guild_id: int) -> bool:
-        """See the port. Servers in an outage are included."""
+        """Return True if the bot is in the server, even during an outage of that server."""
         return self._bot.get_guild(guild_id) is not None
 
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str
     ) -> None:
-        """See the port. Changes one role per call, because a PATCH of the whole list would undo changes
-        that others make at the same time."""
+        """Give or take one role, with a reason for the server's audit log.
+
+        A PATCH of the member's whole list of roles would undo changes that others make at the same time.
+        """
         apply = self._bot.http.add_role if give else self._bot.http.remove_role
         guild = self._bot.get_guild(guild_id)
         with use_language(str(guild.preferred_locale) if guild else ENGLISH):
@@ -114,8 +124,10 @@ class DiscordRoles:
     async def _refusal(
         self, error: discord.HTTPException, guild_id: int, role_id: int | None
     ) -> DiscordError:
-        """Translate Discord's refusal (Discord, 'JSON Error Codes'). Code 50013 has two causes, which the
-        bot's own roles tell apart."""
+        """Translate Discord's refusal of a role change (Discord, 'JSON Error Codes').
+
+        Code 50013 has two causes. The bot's own roles show which one applies.
+        """
         said = f"status {error.status}, code {error.code}"
         match error.code:
             case 10007 | 10013:
@@ -134,8 +146,11 @@ class DiscordRoles:
                 return translate(error)
 
     async def _may_manage_roles(self, guild_id: int) -> bool:
-        """True if the bot may manage roles, according to Discord because the cache may be outdated; if
-        Discord does not answer, according to the cache."""
+        """Return True if the bot may manage roles in the server.
+
+        Discord is asked, because the cache may be outdated; the cache is used only if Discord does not
+        answer.
+        """
         try:
             roles = await self._bot.http.get_roles(guild_id)
             member = await self._bot.http.get_member(guild_id, self._bot.own_id)

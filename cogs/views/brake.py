@@ -1,4 +1,4 @@
-"""The card with which an admin decides about a brake that is on."""
+"""The card on which an admin decides about an active brake."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from i18n import tr
 
 
 async def brake_card(ports: Ports, guild_id: int) -> layout.Card | None:
-    """The current question with its two buttons; None if the brake is off."""
+    """Return the card with the current question and its two buttons; None if the brake is off."""
     brake = await ports.ledger.load_brake(guild_id)
     if brake is None:
         return None

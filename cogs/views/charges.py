@@ -1,4 +1,4 @@
-"""Charges in words: the next ones, and the cost of a purchase today. Pure."""
+"""Formats prices and charges as text: regular prices, the next charges, and the cost of a purchase today."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _DOUBTS = {Unsure.USAGE: "sum.by_use", Unsure.BALANCE: "sum.balance", Unsure.CHA
 
 
 def recurring_price(amount: str, interval: str, count: int) -> str:
-    """'€5.00 a month' or '€5.00 every 3 months', from a formatted amount."""
+    """Return a text such as '€5.00 a month' or '€5.00 every 3 months', for a formatted amount."""
     return tr(_EVERY[interval], amount=amount, n=count)
 
 
 def price_words(price: Price, locale: str = "en-US") -> str:
-    """The price of one period: '€5.00 a month'."""
+    """Return the price of one period, such as '€5.00 a month'."""
     if price.amount is None:
         return _provider_decides(price.provider)
     amount = format_money(Money(price.amount, price.currency), locale)
@@ -41,7 +41,7 @@ def price_words(price: Price, locale: str = "en-US") -> str:
 
 
 def sale_words(price: Price, locale: str = "en-US") -> str:
-    """All charges of a price on sale: '$12.00 a month, and $24.00 once at the start'."""
+    """Return all charges of a price on sale, such as '$12.00 a month, and $24.00 once at the start'."""
     fee = Money(price.setup_fee, price.currency)
     regular = steps_words(price.steps, price, locale) if price.steps else price_words(price, locale)
     return tr("sum.with_fee", price=regular, fee=format_money(fee, locale)) if fee.amount else regular
@@ -54,8 +54,10 @@ def _provider_decides(provider: str) -> str:
 def steps_words(
     steps: Sequence[Step], unit: Price | NextCharge, locale: str, *, running: bool = False
 ) -> str:
-    """Charges in order: '€2.50 for 3 months, then €5.00 a month'. `unit` gives their currency and
-    interval. `running` adds 'more', because some of the charges were already made."""
+    """Return charges in order, such as '€2.50 for 3 months, then €5.00 a month'.
+
+    `unit` gives their currency and interval. `running` adds 'more', because some charges were already made.
+    """
     said = ""
     for step in reversed(steps):
         amount = format_money(Money(step.amount, unit.currency), locale)
@@ -79,7 +81,7 @@ def _limited(amount: str, regular: str, times: int, *, running: bool) -> str:
 
 
 def charge_words(charge: NextCharge, provider: str, locale: str = "en-US") -> str:
-    """The charges of the items that renew together, with the reason if the amount is not certain."""
+    """Return the charges of items that renew together, with the reason if the amount is not certain."""
     if not charge.unsure:
         return steps_words(charge.steps, charge, locale, running=True)
     price = _provider_decides(provider)
@@ -93,7 +95,7 @@ def charge_words(charge: NextCharge, provider: str, locale: str = "en-US") -> st
 
 
 def is_paused(subscription: Subscription) -> bool:
-    """True if the subscription exists but is not charged."""
+    """Return True if the subscription exists but is not charged."""
     ended = subscription.status is Status.ENDED or subscription.ends_with_period
     return subscription.status is Status.PAUSED or (subscription.terms.paused and not ended)
 
@@ -105,9 +107,12 @@ def sums_words(
     *,
     dated: bool = True,
 ) -> str:
-    """The charges of a subscription, separately for each interval; the former price if no more charges
-    come, and 'nothing' while it is paused. `charges`: those named by the provider, which are better than
-    the ledger's; `dated` false: for a menu, in which Discord shows no dates."""
+    """Return the charges of a subscription in words, one for each billing interval.
+
+    If no more charges come, the former price is returned; while the subscription is paused, 'nothing'.
+    `charges`: those named by the provider, which are more exact than the ledger's. `dated`: False for a menu,
+    where Discord shows no dates.
+    """
     found = decide_charges(subscription) if charges is None else charges
     if not found and is_paused(subscription):
         return tr("sum.paused")

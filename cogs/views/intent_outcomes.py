@@ -1,4 +1,4 @@
-"""The state of a request to a provider, in words for an admin."""
+"""Describes to an admin how a request to a provider turned out."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ _DONE = {
 
 
 def task_text(kind: IntentKind) -> str:
-    """'Stop the renewal'."""
+    """Return the name of a request, such as 'Stop the renewal'."""
     return tr(_TASKS[kind])
 
 
 def intent_words(intent: Intent, locale: str = "en-US", *, connected: bool = True) -> str:
-    """The outcome of a request. `connected`: whether the bot is connected to the provider's account."""
+    """Return the outcome of a request.
+
+    `connected`: whether the bot is connected to the provider's account.
+    """
     if intent.state is IntentState.DONE:
         if intent.kind is IntentKind.REFUND_LAST_PAYMENT and intent.refunded:
             return tr("notice.done_refund_of", amount=format_money(intent.refunded, locale))

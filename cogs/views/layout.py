@@ -1,4 +1,4 @@
-"""The parts of a message: Components V2 within Discord's limits (40 components, 4000 characters)."""
+"""Building blocks of a message: Components V2 within Discord's limits (40 components, 4000 characters)."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ Style = discord.ButtonStyle
 
 
 class Card(ui.LayoutView):
-    """A message. The bot finds its buttons by their custom ids, so it keeps no view in memory.
+    """A message, built from components.
 
-    `stop` tells discord.py so, which otherwise keeps each view with a timer.
+    The bot finds its buttons by their custom ids, so it keeps no view in memory. Calling `stop` tells
+    discord.py that, which would otherwise keep each view with a timer.
     """
 
     def __init__(self, *boxes: ui.Item[Any]) -> None:
@@ -41,23 +42,26 @@ class Card(ui.LayoutView):
 
 
 def box(*parts: str | Row | None, colour: int = CALM) -> ui.Container[Any]:
-    """A framed block of texts and rows of buttons, top to bottom; None and empty texts are left out."""
+    """Return a framed block of texts and rows of buttons, top to bottom.
+
+    None and empty texts are left out.
+    """
     items = [ui.TextDisplay(p) if isinstance(p, str) else p for p in parts if p]
     return ui.Container(*items, accent_colour=colour)
 
 
 def note(text: str, *rows: Row | None, colour: int = CALM) -> Card:
-    """A message of one framed block."""
+    """Return a message of one framed block."""
     return Card(box(text[:TEXT_LIMIT], *rows, colour=colour))
 
 
 def titled(title: str, *lines: str) -> str:
-    """A message's text: its heading, and below it each line that is not empty."""
+    """Return a message's text: its heading, and below that each line that is not empty."""
     return "\n".join([f"### {title}", *(line for line in lines if line)])
 
 
 def row(*buttons: ui.Item[Any] | None) -> Row | None:
-    """A row of up to five buttons; None without any."""
+    """Return a row of up to five buttons; None without any."""
     there = [b for b in buttons if b is not None]
     return ui.ActionRow(*there) if there else None
 
@@ -65,7 +69,10 @@ def row(*buttons: ui.Item[Any] | None) -> Row | None:
 def button(
     label: str, action: str, who: int, rest: str = "", *, style: Style = Style.secondary, off: bool = False
 ) -> ui.Item[Any]:
-    """A button that still works after a restart. Only user `who` may press it; 0: the server's admins."""
+    """Return a button that still works after a restart.
+
+    `who`: the id of the only user who may press it; 0 for the server's admins.
+    """
     wanted = custom_id(action, who, rest)
     return ui.Button(label=plain(label, LABEL_LIMIT), style=style, custom_id=wanted, disabled=off)
 
@@ -73,8 +80,7 @@ def button(
 def select(
     placeholder: str, action: str, who: int, rest: str, options: Iterable[tuple[str, str, str]]
 ) -> Row:
-    """A menu. Each option is (label, value, description); Discord accepts 25, so further ones are left
-    out."""
+    """Return a menu. Each option is (label, value, description); Discord accepts the first 25."""
     menu: ui.Select[Any] = ui.Select(custom_id=custom_id(action, who, rest), placeholder=placeholder)
     for label, value, description in list(options)[:25]:
         menu.add_option(label=plain(label) or value, value=value, description=plain(description) or None)
@@ -90,25 +96,25 @@ class Link:
 
     @property
     def fits(self) -> bool:
-        """True if the URL is short enough for a button."""
+        """Return True if the URL is short enough for a button."""
         return len(self.url) <= URL_LIMIT
 
     def parts(self) -> tuple[str, Row | None]:
-        """The text and the row to show; one of them is empty."""
+        """Return the text and the row to show; one of them is empty."""
         if not self.fits:
             return f"[{plain(self.label)}]({self.url})", None
         return "", row(ui.Button(label=plain(self.label, LABEL_LIMIT), url=self.url))
 
 
 def links(several: Sequence[Link]) -> tuple[str, Row | None]:
-    """Several links: one text with those that are too long for buttons, and one row with the others."""
+    """Return one text with the links that are too long for buttons, and one row with the others."""
     text = "\n".join(link.parts()[0] for link in several if not link.fits)
     fitting = [ui.Button[Any](label=plain(k.label, LABEL_LIMIT), url=k.url) for k in several if k.fits]
     return text, row(*fitting[:5])
 
 
 def pager(action: str, who: int, rest: str, page: int, pages: int) -> Row | None:
-    """The buttons Back and Next; None for a single page. `page` counts from 0."""
+    """Return the buttons Back and Next; None for a single page. `page` counts from 0."""
     if pages <= 1:
         return None
     return row(
@@ -118,6 +124,6 @@ def pager(action: str, who: int, rest: str, page: int, pages: int) -> Row | None
 
 
 def leaf(items: Sequence[Any], page: int, size: int) -> tuple[int, int]:
-    """The existing page nearest to `page`, counted from 0, and the number of pages."""
+    """Return the existing page nearest to `page`, counted from 0, and the number of pages."""
     pages = max(1, -(-len(items) // size))
     return min(max(page, 0), pages - 1), pages

@@ -1,4 +1,4 @@
-"""The texts of notices about the ledger, and about faults that stop the bot as a whole."""
+"""The texts of notices about the ledger, and about faults that stop the whole bot."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from i18n import tr
 
 
 def backup_failed() -> str:
-    """For the admins: the daily backup failed."""
+    """Return the notice to the admins that the daily backup failed."""
     return titled(tr("notice.backup_failed_title"), tr("notice.backup_failed"))
 
 
 def restored(body: LedgerRestored) -> str:
-    """For the admins: the bot was restored from a backup, so later decisions are missing."""
+    """Return the notice to the admins that later decisions are missing, because a backup was restored."""
     missing = tr("notice.restored_missing")
     if body.written:
         missing = tr("notice.restored_missing_since", day=day(body.written))
@@ -36,14 +36,16 @@ def restored(body: LedgerRestored) -> str:
 
 
 def new(body: LedgerNew) -> str:
-    """For the admins: the bot's records of running subscriptions are missing."""
+    """Return the notice to the admins that the bot's records of running subscriptions are missing."""
     missing = tr("notice.new_many", n=body.many)
     return titled(tr("notice.new_title"), missing, tr("notice.new_todo"))
 
 
 def sweep_failing(body: SweepFailing) -> str:
-    """For the admins: comparing the ledger with the provider keeps failing, so missed notifications are
-    not repaired."""
+    """Return the notice to the admins that comparing the ledger with the provider keeps failing.
+
+    Until that works again, missed notifications have no effect.
+    """
     provider = display_name(body.provider)
     return titled(
         tr("notice.sweep_title", provider=provider),
@@ -53,18 +55,21 @@ def sweep_failing(body: SweepFailing) -> str:
 
 
 def wrong_clock(body: WrongClock) -> str:
-    """For the person who runs the bot: how far the clock is off, and how to set it."""
+    """Return the notice to the person who runs the bot: how far its clock is off, and how to set it."""
     (found,) = find_wrong_clock(body.skew)
     return titled(tr("notice.clock_title"), discord_words(found.message), discord_words(found.cure))
 
 
 def gateway_closed(body: GatewayClosed) -> str:
-    """For the person who runs the bot: no command works until they act."""
+    """Return the notice to the person who runs the bot that no command works until they act."""
     return titled(tr("notice.gateway_title"), why_closed(body.code), tr("notice.gateway"))
 
 
 async def not_repeated(ports: Ports, notice: Notice, body: NotRepeated) -> str:
-    """For the person who made a request: the bot did not repeat it after the ledger was restored."""
+    """Return the notice that a request was not repeated after the ledger was restored.
+
+    It is sent to the person who made the request.
+    """
     intent = await ports.ledger.load_intent(body.intent)
     task = task_text(intent.kind) if intent else tr("notice.task_unknown")
     which = f"`{body.subscription.id}`"

@@ -60,7 +60,7 @@ MemberBody: TypeAlias = (
 def member_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
     notice: Notice, body: MemberBody, shown: SubscriptionView | None, audience: Audience
 ) -> str:
-    """The change that the notice is about, without the roles that the member got or lost (`roles_text`)."""
+    """Return the text about the change itself; `roles_text` describes the roles that came or went with it."""
     plan, server = _plan(body), _server(notice, audience)
     match body:
         case RolesChanged():
@@ -102,12 +102,12 @@ def _server(notice: Notice, audience: Audience) -> str:
 
 
 def _plan(body: MemberBody) -> str:
-    """The name of the plan, for the middle of a sentence."""
+    """Return the name of the plan, for the middle of a sentence."""
     return escaped(body.plan, 300) or tr("notice.your_plan")
 
 
 def _sub(body: MemberBody) -> str:
-    """The subscription in words: 'Gold subscription'."""
+    """Return the subscription in words, such as 'Gold subscription'."""
     return tr("notice.sub_of", plan=escaped(body.plan, 300)) if body.plan else tr("notice.sub")
 
 
@@ -140,7 +140,7 @@ _CAUSES = {
 
 
 def _roles_changed(notice: Notice, body: RolesChanged, audience: Audience) -> str:
-    """The notice about roles alone: the heading names the roles, and the text below gives the reason."""
+    """Return the notice about roles alone: its heading names the roles, its text gives the reason."""
     if body.given:
         code = "notice.roles_back_title" if body.cause is Cause.RESTORED else "notice.roles_given_title"
         heading = tr(code, roles=audience.roles(notice.guild_id, body.given))
@@ -212,7 +212,10 @@ def _resumed(body: RenewalResumed, server: str) -> str:
 
 
 def _not_again(shown: SubscriptionView | None, audience: Audience) -> str:
-    """A sentence that this subscription will not be charged again; others for the same roles may continue."""
+    """Return a sentence that this subscription will not be charged again.
+
+    It also says if other subscriptions for the same roles continue.
+    """
     goes_on = others(shown, audience) if shown else []
     if goes_on:
         return " ".join([tr("sum.not_again"), *goes_on])
@@ -220,7 +223,7 @@ def _not_again(shown: SubscriptionView | None, audience: Audience) -> str:
 
 
 def _stopped(notice: Notice, body: RenewalStopped, shown: SubscriptionView | None, audience: Audience) -> str:
-    """The notice about a stopped renewal, in the form of the receipt of /cancel."""
+    """Return the notice about a stopped renewal, in the form of the receipt of /cancel."""
     roles, server = _its_roles(notice, shown, audience), _server(notice, audience)
     title = tr("notice.cancelled_title", sub=_sub(body))
     said = [tr("notice.cancelled", provider=_title(body))]
@@ -260,7 +263,7 @@ def _refunded(body: Refunded, server: str, shown: SubscriptionView | None, audie
 
 
 async def roles_text(ports: Ports, notice: Notice, audience: Audience) -> str:
-    """The roles that the member got and lost with the change, and those that they still have."""
+    """Return the roles that the member got and lost with the change, and those that they still have."""
     body = notice.body
     if not isinstance(body, RoleNews):
         return ""
@@ -287,7 +290,10 @@ async def _left(ports: Ports, notice: Notice) -> set[int]:
 async def member_button(  # noqa: PLR0911 - one case a kind
     ports: Ports, notice: Notice, body: MemberBody, shown: SubscriptionView | None
 ) -> layout.Row | None:
-    """The button with which the member can act on the notice; below a new subscription, all its buttons."""
+    """Return the button with which the member can act on the notice; None if there is nothing to do.
+
+    Below a new subscription, all its buttons are shown.
+    """
     if isinstance(body, Started):
         return buttons(shown) if shown else None
     if shown is not None and shown.block is not None:
@@ -321,7 +327,7 @@ def _own_button(label: str, action: str, shown: SubscriptionView) -> ui.Item[Any
 
 
 async def _again(ports: Ports, notice: Notice, body: MemberBody) -> ui.Item[Any] | None:
-    """The button to buy the plan if it is on sale, or to ask the admins if they revoked it."""
+    """Return the button to buy the plan if it is on sale, or to ask the admins if they revoked it."""
     who, names = notice.member_id or 0, set(body.plan.split(", "))
     if isinstance(body, RolesChanged) and body.cause is Cause.REVOKED:
         return layout.button(tr("button.ask_admins"), "ask", who, f"{notice.guild_id}:{body.decision}")

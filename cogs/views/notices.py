@@ -67,7 +67,7 @@ from i18n.plain import history_words
 
 
 async def notice_card(ports: Ports, notice: Notice, audience: Audience) -> layout.Card:
-    """The notice as a message."""
+    """Return the notice as a message for this audience."""
     if isinstance(notice.body, Braked):
         return await brake_card(ports, notice.guild_id) or layout.note(_brake_off())
     text = await notice_text(ports, notice, audience)
@@ -109,7 +109,7 @@ _COLOURS: dict[type[NoticeBody], int] = {
 
 
 async def notice_text(ports: Ports, notice: Notice, audience: Audience) -> str:
-    """The text of a notice: what happened, and the roles that the member got or lost with it."""
+    """Return the text of a notice: what happened, and the roles that the member got or lost with it."""
     said = [await _what_happened(ports, notice, audience), await roles_text(ports, notice, audience)]
     return "\n".join(line for line in said if line)
 
@@ -117,7 +117,7 @@ async def notice_text(ports: Ports, notice: Notice, audience: Audience) -> str:
 async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
     ports: Ports, notice: Notice, audience: Audience
 ) -> str:
-    """The change that the notice is about, without the roles that the member got or lost with it."""
+    """Return the text about the change itself, without the roles that came or went with it."""
     match notice.body:
         case body if isinstance(body, MemberBody):
             closely = isinstance(body, PaymentWaits)
@@ -264,8 +264,10 @@ def _grant_ended(notice: Notice, body: GrantEnded, audience: Audience) -> str:
 
 
 def _refunding(body: Revoked, audience: Audience) -> str:
-    """A sentence about the refund, which is under way when the member reads it; if it is refused, the
-    admins are told."""
+    """Return a sentence about the refund, which is under way when the member reads it.
+
+    If the provider refuses the refund, the admins are told.
+    """
     if body.refunds > 1:
         return tr("notice.refunding_many")
     if body.refunds and body.amount:

@@ -15,7 +15,7 @@ from i18n import tr
 
 
 def unbound(notice: Notice, body: UnboundPayers, audience: Audience) -> str:
-    """For the admins: running subscriptions are paid for, but no member gets anything for them."""
+    """Return the notice to the admins that subscriptions are paid for but give no member anything."""
     server, provider = escaped(audience.server(notice.guild_id)), display_name(body.provider)
     return titled(
         tr("notice.unbound_title", server=server),
@@ -25,7 +25,7 @@ def unbound(notice: Notice, body: UnboundPayers, audience: Audience) -> str:
 
 
 def proposed(body: PayerProposed) -> str:
-    """For the admins: a subscription may belong to a member, and an admin has to decide."""
+    """Return the notice that asks the admins whether a subscription belongs to a certain member."""
     said = tr(
         "notice.proposed",
         plan=f"**{escaped(body.plan)}**",
@@ -37,7 +37,10 @@ def proposed(body: PayerProposed) -> str:
 
 
 def link_button(guild_id: int, body: PayerProposed) -> layout.Row | None:
-    """The button with which an admin links it; None if the subscription's id is too long for a button."""
+    """Return the button with which an admin links the subscription to the proposed member.
+
+    None if the subscription's id is too long for a button.
+    """
     rest = f"{guild_id}:{body.member}:{key_text(body.subscription)}"
     if len(f"dues:linkthis:0:{rest}") > ID_LIMIT:
         return None
@@ -45,7 +48,7 @@ def link_button(guild_id: int, body: PayerProposed) -> layout.Row | None:
 
 
 def linked(notice: Notice, body: Linked, shown: SubscriptionView | None, audience: Audience) -> str:
-    """For the member: why they now have roles."""
+    """Return the notice that tells the member why they now have roles."""
     server = f"**{escaped(audience.server(notice.guild_id))}**"
     theirs = shown is not None and shown.binding.member_id == notice.member_id
     return titled(

@@ -49,7 +49,7 @@ _DISPUTES = {
 
 
 def disputed(body: Disputed) -> str:
-    """For the admins: the state of a dispute."""
+    """Return the notice to the admins about the state of a dispute."""
     code = _DISPUTES.get(body.state, "notice.dispute_other")
     said = [tr(code, member=f"<@{body.member}>", through=through(body.subscription))]
     if body.stops:
@@ -63,12 +63,12 @@ def disputed(body: Disputed) -> str:
 
 
 def through(key: SubscriptionKey) -> str:
-    """The party that decides a dispute: at Stripe the payer's bank; at PayPal always PayPal itself."""
+    """Return the party that decides a dispute: the payer's bank at Stripe, PayPal itself at PayPal."""
     return tr("notice.their_bank") if key.provider == "stripe" else display_name(key.provider)
 
 
 def taken_back(body: TakenBack) -> str:
-    """For the admins: a payment was reversed that belongs to no known subscription."""
+    """Return the notice to the admins that a payment was reversed that belongs to no known subscription."""
     provider, reference = display_name(body.provider), f"`{body.reference}`"
     return titled(
         tr("notice.taken_back_title"), tr("notice.taken_back", provider=provider, reference=reference)
@@ -78,7 +78,7 @@ def taken_back(body: TakenBack) -> str:
 def paid_while_blocked(
     notice: Notice, body: PaidWhileBlocked, shown: SubscriptionView | None, audience: Audience
 ) -> str:
-    """For the member or the admins: a member paid for a plan that is revoked for them."""
+    """Return the notice, to the member or the admins, that a payment was made for a revoked plan."""
     if notice.member_id is not None:
         return _own_paid_while_blocked(notice, body, shown, audience)
     trial = shown is not None and shown.subscription.status is Status.TRIALING
@@ -106,7 +106,7 @@ def _own_paid_while_blocked(
 
 
 def paid_twice(notice: Notice, body: PaidTwice, audience: Audience) -> str:
-    """For the member or the admins: two subscriptions renew for one plan."""
+    """Return the notice, to the member or the admins, that two subscriptions renew for one plan."""
     plan = escaped(body.plan)
     first, second = (display_name(key.provider) for key in (body.other, body.subscription))
     ways = tr("notice.twice_each", first=first, second=second)
@@ -127,7 +127,7 @@ def paid_twice(notice: Notice, body: PaidTwice, audience: Audience) -> str:
 
 
 def charged_late(body: ChargedLate, shown: SubscriptionView | None, audience: Audience) -> str:
-    """For the admins: a renewal was charged because it could not be stopped in time."""
+    """Return the notice to the admins that a renewal was charged because it was stopped too late."""
     key, member = body.subscription, f"<@{body.member}>"
     sold = _sold(key, shown, audience)
     charged = tr("notice.charged_late", member=member, sold=sold)
@@ -139,7 +139,10 @@ def charged_late(body: ChargedLate, shown: SubscriptionView | None, audience: Au
 
 
 def refunded_by_hand(body: RefundedByHand, shown: SubscriptionView | None, audience: Audience) -> str:
-    """For the admins: a payment was refunded in the provider's dashboard, and the subscription continues."""
+    """Return the notice to the admins that somebody refunded a payment at the provider.
+
+    The subscription continues.
+    """
     key, member = body.subscription, f"<@{body.member}>"
     sold, provider = _sold(key, shown, audience), display_name(key.provider)
     refunded = tr("notice.refunded_by_hand", member=member, sold=sold, provider=provider)
@@ -153,7 +156,7 @@ def refunded_by_hand(body: RefundedByHand, shown: SubscriptionView | None, audie
 
 
 def unreadable(body: Unreadable, shown: SubscriptionView | None, audience: Audience) -> str:
-    """For the admins: the provider's answer about a subscription lacks data that the bot needs."""
+    """Return the notice to the admins that the provider's answer about a subscription is incomplete."""
     key = body.subscription
     said = tr(
         "notice.unreadable",
@@ -166,7 +169,7 @@ def unreadable(body: Unreadable, shown: SubscriptionView | None, audience: Audie
 
 
 def vanished(body: Vanished, shown: SubscriptionView | None, audience: Audience) -> str:
-    """For the admins: the provider no longer knows a subscription."""
+    """Return the notice to the admins that the provider no longer knows a subscription."""
     key, provider = body.subscription, display_name(body.subscription.provider)
     said = tr(
         "notice.vanished",
@@ -179,7 +182,7 @@ def vanished(body: Vanished, shown: SubscriptionView | None, audience: Audience)
 
 
 def lifted(notice: Notice, body: Lifted, shown: SubscriptionView | None, audience: Audience) -> str:
-    """For the member: the admins lifted a revocation."""
+    """Return the notice to the member that the admins lifted a revocation."""
     plans = escaped(body.plans, 300)
     title = tr("notice.lifted_title_of", plans=plans) if plans else tr("notice.lifted_title")
     said = [tr("notice.lifted", server=_server(notice, audience))]
@@ -199,7 +202,7 @@ def lifted(notice: Notice, body: Lifted, shown: SubscriptionView | None, audienc
 
 
 def role_waits(body: RoleWaits) -> str:
-    """For the admins: roles stay while the provider does not answer."""
+    """Return the notice to the admins that roles stay as they are while the provider does not answer."""
     last = moment(body.until + SLACK)
     said = tr("notice.role_waits", member=f"<@{body.member}>", moment=last)
     return titled(tr("notice.role_waits_title"), said)

@@ -1,4 +1,4 @@
-"""The place where a card is read, a server or a DM, and the reader's format of amounts."""
+"""Where a card is read, a server or a DM, and in which language its amounts are formatted."""
 
 from __future__ import annotations
 
@@ -13,20 +13,23 @@ from i18n import tr
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The readers of a card. `guild_id`: the server in which they read it, None for a DM; role mentions
-    work only in their own server, and names are shown elsewhere. `locale`: format of amounts."""
+    """The readers of a card.
+
+    `guild_id`: the server in which they read it, None for a DM. Role mentions work only in their own server;
+    elsewhere names are shown. `locale`: the locale for the format of amounts.
+    """
 
     client: discord.Client
     guild_id: int | None = None
     locale: str = "en-US"
 
     def server(self, guild_id: int) -> str:
-        """The server's name, not escaped; a placeholder text while Discord does not provide it."""
+        """Return the server's name, not escaped; a placeholder text while Discord does not provide it."""
         guild = self.client.get_guild(guild_id)
         return guild.name if guild and guild.name else tr("card.unknown_server")
 
     def roles(self, guild_id: int, role_ids: Sequence[int]) -> str:
-        """The roles as mentions or names; only their number while the server is unknown."""
+        """Return the roles as mentions or names; only their number while the server is unknown."""
         if guild_id == self.guild_id:
             return roles(role_ids)
         guild = self.client.get_guild(guild_id)

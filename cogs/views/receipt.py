@@ -1,4 +1,4 @@
-"""A member's receipt for a cancellation or a resumption."""
+"""A member's receipt for cancelling or resuming a subscription."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ _HEADINGS = {
 def receipt_card(
     intent: Intent, shown: SubscriptionView, audience: Audience, own: OwnPage = ("", None)
 ) -> layout.Card:
-    """The receipt with its buttons. `own`: a link to the provider's page, for anything that the bot could
-    not do."""
+    """Return the receipt with its buttons.
+
+    `own`: a text and a link to the provider's page, for anything that the bot could not do.
+    """
     said, link = own
     colour = {IntentState.DONE: layout.GOOD, IntentState.PENDING: layout.WARN}.get(intent.state, layout.BAD)
     rows = [link, layout.row(back_button(shown))]
@@ -36,7 +38,7 @@ def receipt_card(
 
 
 def receipt_text(intent: Intent, shown: SubscriptionView, audience: Audience, own: str = "") -> str:
-    """The text of a receipt. `own`: how the member can do it at the provider themselves."""
+    """Return the text of a receipt. `own`: how the member can do it at the provider themselves."""
     resumes = intent.kind is IntentKind.RESUME
     failed = "receipt.not_resumed" if resumes else "receipt.not_cancelled"
     server = escaped(audience.server(shown.guild_id))
@@ -82,15 +84,18 @@ def _agreed(intent: Intent, shown: SubscriptionView, audience: Audience) -> str:
 
 
 def _afterwards(shown: SubscriptionView) -> str:
-    """A sentence whether the cancellation can be undone."""
+    """Return a sentence that says whether the cancellation can be undone."""
     if shown.subscription.status is Status.ENDED:
         return tr("receipt.new_starts_later")
     return tr("receipt.can_resume" if shown.block is None else "receipt.stays_cancelled")
 
 
 def stays(shown: SubscriptionView, audience: Audience, end: int | None) -> list[str]:
-    """Sentences about the roles that the member keeps until `end` (unix seconds; None: they go now), the
-    roles they keep after that from other sources, and their other subscriptions that continue."""
+    """Return sentences about the access that the member keeps after this subscription stops.
+
+    They name the roles that stay until `end` (unix seconds; None if they go now), the roles that other
+    sources give after that, and the member's other subscriptions that continue.
+    """
     beyond = shown.elsewhere.beyond(end)
     ending = [role for role in shown.role_ids if role not in beyond]
     said = []
@@ -103,7 +108,7 @@ def stays(shown: SubscriptionView, audience: Audience, end: int | None) -> list[
 
 
 def others(shown: SubscriptionView, audience: Audience) -> list[str]:
-    """A sentence for each other subscription of the member that includes the same roles and continues."""
+    """Return a sentence for each other subscription of the member that has the same roles and continues."""
     said = []
     for name, sub in shown.elsewhere.charging:
         due = decide_charges(sub)[0].at

@@ -41,22 +41,28 @@ RESUMABLE = (Status.TRIALING, Status.ACTIVE)
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """Other sources of a subscription's roles. `roles`: each such role with its end in unix seconds (None:
-    no end is known); `charging`: the member's other subscriptions that include some of these roles and will
-    be charged again, each with its plans' names."""
+    """Other sources of a subscription's roles.
+
+    `roles`: each such role with its end in unix seconds (None: no end is known). `charging`: the member's
+    other subscriptions that include some of these roles and will be charged again, each with its plans'
+    names.
+    """
 
     roles: tuple[tuple[int, int | None], ...] = ()
     charging: tuple[tuple[str, Subscription], ...] = ()
 
     def beyond(self, end: int | None) -> tuple[int, ...]:
-        """The roles that the member keeps after `end` (unix seconds; None: now)."""
+        """Return the roles that the member keeps after `end` (unix seconds; None: now)."""
         return tuple(r for r, until in self.roles if until is None or (end is not None and until > end))
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionView:
-    """A subscription with all facts of its card. `right`: its current access; `connected`: whether the bot
-    is connected to its provider's account; `elsewhere`: other sources of the same roles."""
+    """A subscription with all facts of its card.
+
+    `right`: its current access. `connected`: whether the bot is connected to its provider's account.
+    `elsewhere`: other sources of the same roles.
+    """
 
     subscription: Subscription
     binding: Binding
@@ -73,22 +79,22 @@ class SubscriptionView:
 
     @property
     def guild_id(self) -> int:
-        """The Discord server in which the subscription was bought."""
+        """Return the id of the Discord server in which the subscription was bought."""
         return self.binding.guild_id
 
     @property
     def name(self) -> str:
-        """The names of its plans, not escaped."""
+        """Return the names of its plans, not escaped."""
         return " + ".join(plan.name for plan in self.plans) or tr("card.no_plan")
 
     @property
     def role_ids(self) -> tuple[int, ...]:
-        """The roles of its plans, each once."""
+        """Return the ids of its plans' roles, each once."""
         return tuple(dict.fromkeys(r for plan in self.plans for r in plan.role_ids))
 
     @property
     def can_resume(self) -> bool:
-        """True if a cancellation, executed or still pending, can be undone."""
+        """Return True if a cancellation, executed or still pending, can be undone."""
         waits = any(i.kind is IntentKind.CANCEL_AT_PERIOD_END for i in self.waiting)
         ending = (waits or self.subscription.ends_at is not None) and self.subscription.status in RESUMABLE
         possible = waits or self.keeps_period
@@ -96,13 +102,13 @@ class SubscriptionView:
 
     @property
     def outlived(self) -> bool:
-        """True if the subscription ended before its paid time, so that only a new one can follow it."""
+        """Return True if it ended before its paid time, so that only a new one can follow it."""
         ended = self.subscription.status is Status.ENDED
         return ended and self.right is not None and self.block is None
 
     @property
     def can_cancel(self) -> bool:
-        """True if the subscription would renew."""
+        """Return True if the subscription would renew."""
         return self.subscription.status is not Status.ENDED and not self.subscription.ends_with_period
 
 
@@ -113,9 +119,11 @@ async def load_views(
     *,
     closely: bool = False,
 ) -> list[SubscriptionView]:
-    """Load the facts of the subscriptions' cards, in the same order; subscriptions without a member are
-    left out. `known`: members' data that was just read. `closely`: ask the provider for amounts that the
-    ledger does not know."""
+    """Load the facts of the subscriptions' cards, in the same order, for those with a known member.
+
+    `known`: members' data that was just read. `closely`: ask the provider for amounts that the ledger does
+    not know.
+    """
     states = dict(known or {})
     shown = []
     for subscription in subscriptions:
@@ -172,12 +180,12 @@ def _elsewhere(
 def subscription_box(
     shown: SubscriptionView, audience: Audience, room: int = layout.TEXT_LIMIT
 ) -> ui.Container[ui.LayoutView]:
-    """The card of one subscription with its buttons; the text has at most `room` characters."""
+    """Return the card of one subscription with its buttons; its text has at most `room` characters."""
     return layout.box(describe(shown, audience, room), buttons(shown), colour=_colour(shown))
 
 
 def describe(shown: SubscriptionView, audience: Audience, room: int = layout.TEXT_LIMIT) -> str:
-    """The text of a card: plan, server, roles, status, price, and open problems."""
+    """Return the text of a card: plan, server, roles, status, price, and open problems."""
     sub, roles = shown.subscription, audience.roles(shown.guild_id, shown.role_ids)
     lines = [
         (0, f"### {escaped(shown.name, 60)}"),
@@ -221,7 +229,7 @@ def _waiting(shown: SubscriptionView, intent: Intent) -> str:
 
 
 def buttons(shown: SubscriptionView) -> layout.Row | None:
-    """The buttons Manage, Cancel or Resume, and Ask the admins, as far as each is possible."""
+    """Return the buttons Manage, Cancel or Resume, and Ask the admins, as far as each is possible."""
     who, key = shown.binding.member_id, key_text(shown.subscription.key)
     own = shown.subscription.is_payers
     ended = shown.subscription.status is Status.ENDED
@@ -234,7 +242,7 @@ def buttons(shown: SubscriptionView) -> layout.Row | None:
 
 
 def back_button(shown: SubscriptionView) -> ui.Item[ui.LayoutView] | None:
-    """The button Resume while a cancellation can be undone, otherwise Subscribe again if that is possible."""
+    """Return the button Resume while a cancellation can be undone, otherwise Subscribe again if possible."""
     if shown.can_resume and shown.subscription.is_payers:
         who, key = shown.binding.member_id, key_text(shown.subscription.key)
         return layout.button(tr("button.resume"), "resume", who, key)
@@ -242,7 +250,7 @@ def back_button(shown: SubscriptionView) -> ui.Item[ui.LayoutView] | None:
 
 
 def again_button(shown: SubscriptionView) -> ui.Item[ui.LayoutView] | None:
-    """The button Subscribe again, for a subscription that has ended although its paid time continues."""
+    """Return the button Subscribe again, for a subscription that has ended before its paid time."""
     plan = next((plan for plan in shown.plans if is_on_sale(plan)), None)
     if plan is None or not shown.outlived:
         return None
@@ -251,27 +259,29 @@ def again_button(shown: SubscriptionView) -> ui.Item[ui.LayoutView] | None:
 
 
 def block_words(block: Override) -> str:
-    """An explanation to a member why they have no access: a reversed payment, or a revocation by the
-    admins."""
+    """Return a sentence that tells a member why they have no access.
+
+    Either a payment was reversed, or the admins revoked the access.
+    """
     if block.by == RULE:
         return tr("card.barred")
     return with_reason(tr("card.revoked"), block)
 
 
 def with_reason(said: str, block: Override) -> str:
-    """The text, followed by the reason that the admins gave, if any."""
+    """Return the text, followed by the reason that the admins gave, if any."""
     return f"{said} {tr('card.reason', reason=escaped(block.reason, 100))}" if block.reason else said
 
 
 def ask_button(block: Override | None, who: int) -> ui.Item[ui.LayoutView] | None:
-    """The button with which a member whose access was revoked asks the admins to reconsider."""
+    """Return the button with which a member asks the admins to reconsider a revocation."""
     if block is None:
         return None
     return layout.button(tr("button.ask_admins"), "ask", who, f"{block.guild_id}:{block.decision_id}")
 
 
 def option_of(shown: SubscriptionView, audience: Audience) -> tuple[str, str, str]:
-    """Label, value and description of a subscription in a menu."""
+    """Return label, value and description of a subscription in a menu."""
     label = f"{plain(shown.name, 60)} — {plain(audience.server(shown.guild_id), 37)}"
     return (
         label,

@@ -1,4 +1,4 @@
-"""Formats texts for Discord: dates, roles, names, and the status of a subscription. Pure.
+"""Formats texts for Discord: dates, roles, names, and the status of a subscription.
 
 Names and reasons that people typed go through `escaped` in places in which Discord reads Markdown, and
 through `plain` in others (buttons, menus, suggestions).
@@ -34,20 +34,22 @@ _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 
 
 def plain(text: str, limit: int = NAME_LIMIT) -> str:
-    """Typed text as one line of at most `limit` characters, without invisible ones."""
+    """Return typed text as one line of at most `limit` characters, without invisible ones."""
     spaced = (" " if c.isspace() else c for c in text)
     line = " ".join("".join(c for c in spaced if unicodedata.category(c) not in _UNSEEN).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def escaped(text: str, limit: int = NAME_LIMIT) -> str:
-    """Typed text as one line that Discord shows literally: no mention, no formatting, no masked link."""
+    """Return typed text as one line that Discord shows literally: no mention, formatting or masked link."""
     return _MARKDOWN.sub(r"\\\1", plain(text, limit))
 
 
 class DiscordFormats:
-    """How a message shows the placeholders of a text. `names` of roles: for places in which their mentions
-    do not work."""
+    """The format of each kind of placeholder in a Discord message.
+
+    `names`: the names of roles by id, for places in which their mentions do not work.
+    """
 
     def __init__(self, names: dict[int, str] | None = None) -> None:
         self._names = names
@@ -78,38 +80,41 @@ DISCORD = DiscordFormats()
 
 
 def discord_words(text: Text | str, names: dict[int, str] | None = None) -> str:
-    """A text for a message in the current language. `names`: as in `roles`."""
+    """Return a text for a Discord message in the current language. `names`: as in `roles`."""
     return render(text, DISCORD if names is None else DiscordFormats(names))
 
 
 def reason_words(text: Text | str, limit: int = TEXT_LIMIT) -> str:
-    """Why something could not be done. A plain string, either stored by an earlier version or in a
-    provider's own words, is escaped so that it formats nothing."""
+    """Return why something could not be done, as text for a Discord message.
+
+    A plain string, stored by an earlier version or written by a provider, is escaped so that it formats
+    nothing.
+    """
     return escaped(text, limit) if isinstance(text, str) else discord_words(text)
 
 
 def listed(parts: Sequence[str]) -> str:
-    """'Gold', 'Gold and Silver', 'Gold, Silver, and Bronze', in the reader's language."""
+    """Return a list such as 'Gold, Silver, and Bronze', in the reader's language."""
     return format_list(parts, locale=spoken_language())
 
 
 def either(parts: Sequence[str]) -> str:
-    """'Stripe or PayPal', in the reader's language."""
+    """Return a list such as 'Stripe or PayPal', in the reader's language."""
     return format_list(parts, style="or", locale=spoken_language())
 
 
 def day(at: int) -> str:
-    """A date, which Discord shows in each reader's language and time zone; unix seconds UTC."""
+    """Return a date, given in unix seconds, that Discord shows in each reader's language and time zone."""
     return f"<t:{at}:D>"
 
 
 def moment(at: int) -> str:
-    """A date with its time, which Discord shows in each reader's language and time zone; unix seconds UTC."""
+    """Return a date and time, given in unix seconds, that Discord shows in each reader's time zone."""
     return f"<t:{at}:f>"
 
 
 def roles(role_ids: Sequence[int], names: dict[int, str] | None = None) -> str:
-    """Role mentions; with `names`, the names instead, for places in which mentions do not work."""
+    """Return role mentions or, with `names`, the names, for places in which mentions do not work."""
     shown = ", ".join(_role(r, names) for r in role_ids[:ROLES_SHOWN])
     more = len(role_ids) - ROLES_SHOWN
     return tr("count.and_more_roles", roles=shown, n=more) if more > 0 else shown
@@ -122,7 +127,7 @@ def _role(role_id: int, names: dict[int, str] | None) -> str:
 
 
 def fit_lines(room: int, lines: Iterable[tuple[int, str]]) -> str:
-    """Ranked lines in at most `room` characters: the highest rank is dropped first, rank 0 never."""
+    """Join ranked lines into at most `room` characters, dropping the highest ranks first and rank 0 never."""
     kept = [(rank, line) for rank, line in lines if line]
     while sum(len(line) + 1 for _, line in kept) > room and any(rank for rank, _ in kept):
         kept.remove(max(kept, key=lambda ranked: ranked[0]))
@@ -130,7 +135,7 @@ def fit_lines(room: int, lines: Iterable[tuple[int, str]]) -> str:
 
 
 def status_text(subscription: Subscription, right: SubscriptionAccess | None) -> str:
-    """The status of a subscription in plain words. `right`: its current access."""
+    """Return the status of a subscription in plain words. `right`: its current access."""
     provider = display_name(subscription.key.provider)
     if subscription.dispute in (DisputeState.OPEN, DisputeState.LOST):
         return _dispute(subscription, provider)
@@ -185,7 +190,7 @@ def _running(subscription: Subscription) -> str:
 
 
 def _paused(subscription: Subscription) -> str:
-    """The text for a paused subscription, which continues although the provider charges nothing."""
+    """Return the text for a paused subscription, which continues although the provider charges nothing."""
     until = subscription.terms.resumes_at
     if until is None:
         return tr("status.paused")
@@ -205,8 +210,10 @@ def _trial(subscription: Subscription) -> str:
 
 
 def _past_due(right: SubscriptionAccess | None, *, waits: bool) -> str:
-    """The text for an overdue payment. `waits`: the payment did not fail; the customer has to confirm it
-    with their bank."""
+    """Return the text for an overdue payment.
+
+    `waits`: the payment did not fail, but the customer has to confirm it with their bank.
+    """
     said = tr("status.payment_to_confirm" if waits else "status.payment_failed")
     if right is None:
         return _sentences(said, tr("status.grace_over"))
@@ -220,8 +227,10 @@ def _kept_until(right: SubscriptionAccess | None) -> str:
 
 
 def unsure_note(pages: Sequence[Checkout]) -> str:
-    """A warning against paying twice while a provider does not say whether these pages were paid; empty if
-    there are none."""
+    """Return a warning against paying twice while a provider does not say whether pages were paid.
+
+    `pages`: the payment pages in question; the text is empty if there are none.
+    """
     if not pages:
         return ""
     titles = list(dict.fromkeys(display_name(page.provider) for page in pages))

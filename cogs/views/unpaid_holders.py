@@ -20,7 +20,7 @@ NAMED = 10
 
 
 async def find_holders(bot: BaseBot, guild: discord.Guild, plans: Sequence[Plan]) -> Finding:
-    """Check the first LOOKED_AT members; the finding says so if there are more."""
+    """Return the finding about the first LOOKED_AT members; it says so if there are more."""
     what = tr("doctor.label.by_hand")
     if not bot.intents.members:
         return Finding(what, True, tr("doctor.holders_unseen"))

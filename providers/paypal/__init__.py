@@ -1,1 +1,1 @@
-"""PayPal: subscriptions, plans and webhooks behind the Provider port."""
+"""PayPal behind the Provider port: subscriptions, plans and webhooks."""

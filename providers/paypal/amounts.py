@@ -1,4 +1,4 @@
-"""Convert PayPal's amounts, which are decimal numbers written as text, to minor units."""
+"""Converts PayPal's amounts, which are decimal numbers written as text, to minor units."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def currency_of(money: Answer) -> str:
 
 
 def amount_of_either_version(money: Answer, currency: str) -> int | None:
-    """Convert an amount of API version 1 (`total`) or 2 (`value`) to minor units; return None if it has
-    neither.
+    """Convert an amount of API version 1 (`total`) or 2 (`value`) to minor units.
 
-    The result is never negative: PayPal writes some refunds as negative amounts.
+    Returns None if it has neither field. The result is never negative, although PayPal writes some refunds as
+    negative amounts.
     """
     text = maybe(money, "value", str) or maybe(money, "total", str)
     return None if text is None else abs(_minor(text, currency))
 
 
 def with_percent(minor: int, percent: Decimal, currency: str) -> int:
-    """Return the amount increased by `percent` and rounded to what PayPal can charge in that currency."""
+    """Return the amount increased by `percent`, rounded to what PayPal can charge in that currency."""
     step = 100 if currency in _WHOLE else 1
     return minor + int((minor * percent / 100 / step).quantize(Decimal(1), ROUND_HALF_UP)) * step
 

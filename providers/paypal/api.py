@@ -1,4 +1,4 @@
-"""Call PayPal's REST API: the only module that knows its tokens, its errors and which calls may be retried.
+"""Calls PayPal's REST API: the only module that knows its tokens, its errors and which calls may be retried.
 
 It uses aiohttp, because PayPal's own Python package is synchronous and hides outages of the token endpoint.
 """
@@ -45,7 +45,7 @@ KEY_AT_FAULT = Text("error.paypal.key_at_fault")
 
 
 class Refused(ProviderRefused):
-    """A refusal with PayPal's reasons: `issues` holds the error's name and the issue names in its details."""
+    """A refusal with PayPal's reasons: `issues` contains the error's name and the issues in its details."""
 
     def __init__(
         self, message: Text | None = None, *, detail: str, status: int, issues: frozenset[str]
@@ -57,7 +57,7 @@ class Refused(ProviderRefused):
 
 
 class NotKnown(Refused, ProviderNotFound):
-    """An error that says that PayPal does not know the requested object."""
+    """PayPal's error for an object that it does not know."""
 
 
 class Api:
@@ -86,7 +86,7 @@ class Api:
             await self._session.close()
 
     async def get(self, path: str, **query: str) -> Answer:
-        """Fetch one object. The call is retried if PayPal does not answer."""
+        """Fetch one object. If PayPal does not answer, the call is retried."""
         return await self._send("GET", path, query=query, again=True)
 
     async def post(
@@ -102,7 +102,10 @@ class Api:
         return await self._send("POST", path, data=data, headers=headers, again=key is not None)
 
     async def ask(self, path: str, data: bytes) -> Answer:
-        """POST a request that changes nothing and may therefore be retried. `data` is sent byte for byte."""
+        """Send a POST request that changes nothing and may therefore be retried.
+
+        `data` is sent byte for byte.
+        """
         return await self._send("POST", path, data=data, again=True)
 
     async def patch(self, path: str, changes: list[dict[str, Any]]) -> Answer:
@@ -211,8 +214,10 @@ def path(*parts: str) -> str:
 
 
 def read(body: bytes, what: str) -> Answer:
-    """Parse an answer; an empty body gives an empty one. Raises ProviderMisread if it is not a JSON
-    object."""
+    """Parse an answer; an empty body gives an empty one.
+
+    Raises ProviderMisread if the body is not a JSON object.
+    """
     try:
         return parse(body) if body else {}
     except (ValueError, RecursionError):
@@ -239,11 +244,11 @@ def _no_number(name: str) -> None:
 
 
 def translate(status: int, body: bytes, what: str, *, wait: float = 0.0) -> ProviderError:
-    """Turn PayPal's error into a ProviderError. Its detail holds the status, issue names and debug id, but
-    no message.
+    """Turn PayPal's error into a ProviderError.
 
-    `wait`: the seconds that PayPal asks to wait in a 429 answer. Source:
-    developer.paypal.com/api/rest/responses, 2026-11. The token endpoint uses OAuth's error format instead.
+    Its detail contains the status, issue names and debug id, but no message. `wait`: the seconds that PayPal
+    asks to wait in a 429 answer. Source: developer.paypal.com/api/rest/responses, 2026-11. The token endpoint
+    uses OAuth's error format instead.
     """
     answer = _error(body)
     issues = frozenset(_issues(answer))

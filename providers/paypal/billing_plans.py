@@ -1,4 +1,4 @@
-"""Map PayPal's billing plans, and a subscription's own variants of them: cycles, set-up fee and tax."""
+"""Maps PayPal's billing plans, and a subscription's own variants of them: cycles, set-up fee and tax."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ _NONE: Mapping[int, int] = {}
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """One billing cycle of a plan: `count` intervals at a price, repeated `total` times, or forever if
-    `total` is 0."""
+    """One billing cycle of a plan: `count` intervals at a price, repeated `total` times (0: forever)."""
 
     trial: bool
     sequence: int
@@ -33,7 +32,7 @@ class Cycle:
 
     @property
     def free(self) -> bool:
-        """True for a trial cycle that costs nothing."""
+        """Return True for a trial cycle that costs nothing."""
         nothing = self.price is None and self.tier is None
         return self.trial and (nothing or (self.price is not None and to_minor(self.price) == 0))
 
@@ -58,16 +57,16 @@ class Tariff:
 
     @property
     def regular(self) -> Cycle:
-        """The cycle that runs once the trials are over."""
+        """Return the cycle that runs once the trials are over."""
         return next(cycle for cycle in self.cycles if not cycle.trial)
 
     @property
     def paid(self) -> tuple[Cycle, ...]:
-        """The cycles that cost something."""
+        """Return the cycles that cost something."""
         return tuple(cycle for cycle in self.cycles if not cycle.free)
 
     def taxed(self, minor: int) -> int:
-        """Add the tax that the prices do not include to an amount in minor units."""
+        """Return an amount, in minor units, with the tax that the prices do not include."""
         return with_percent(minor, self.tax, self.currency)
 
     def charge(self, cycle: Cycle, quantity: int = 1, shipping: int = 0) -> int | None:
@@ -122,8 +121,10 @@ def tariff_of(plan: Answer) -> Tariff:
 
 
 def is_whole(plan: Answer) -> bool:
-    """Return True if a plan has every field that Dues reads. A subscription's variant may hold only
-    differences."""
+    """Return True if a plan has every field that Dues reads.
+
+    A subscription's variant of a plan may contain only the fields that differ.
+    """
     cycles = maybe(plan, "billing_cycles", list) or []
     regular = any(isinstance(one, dict) and one.get("tenure_type") == "REGULAR" for one in cycles)
     told = all(isinstance(one, dict) and one.get("frequency") for one in cycles)

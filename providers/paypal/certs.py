@@ -1,4 +1,4 @@
-"""Fetch and verify the certificates with which PayPal signs its notifications.
+"""Fetches and verifies the certificates with which PayPal signs its notifications.
 
 The certificate's address comes from a header of the notification, which anybody can write. Therefore only
 PayPal's own addresses are fetched, and the certificate must name PayPal. Sources:
@@ -68,16 +68,14 @@ _MOST_WAITING = 40
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The certificates that are accepted: a pattern for the whole address, and the names that they may
-    hold."""
+    """The accepted certificates: a pattern for the whole address, and the names that may appear in them."""
 
     addresses: re.Pattern[str]
     names: frozenset[str]
 
 
 def source_of(api_url: str) -> Source:
-    """Return the source for an API address: PayPal's live or sandbox hosts, or the stand-in at that
-    address."""
+    """Return the accepted certificates for an API address: PayPal live or sandbox, or a local stand-in."""
     host = urlsplit(api_url).hostname or ""
     if host in _HOSTS:
         hosts = "|".join(re.escape(one) for one in _HOSTS[host])
@@ -92,7 +90,7 @@ def source_of(api_url: str) -> Source:
 class Signer:
     """The public key of a verified certificate.
 
-    The validity period is in unix seconds; `text` holds the chain as it was served.
+    The validity period is in unix seconds; `text` is the chain as it was served.
     """
 
     key: rsa.RSAPublicKey
@@ -156,7 +154,7 @@ class Certificates:
         return found
 
     async def renewed(self, url: str, now: float) -> Signer | None:
-        """Fetch the certificate again because its key no longer matches the signatures.
+        """Fetch the certificate again after a signature did not match its key.
 
         Returns None if the last fetch is too recent or if fetching fails.
         """
@@ -178,8 +176,10 @@ class Certificates:
         await self._proven.add(url, signer.text if signer else b"")
 
     async def _read_proven(self, now: float) -> None:
-        """Load the certificates from the ledger and verify them again, because the ledger is not trusted
-        either."""
+        """Load the certificates from the ledger and verify them again.
+
+        They are verified because the ledger is not trusted either.
+        """
         for url, text in (await self._proven.read()).items():
             with suppress(NotAuthentic, ProviderUnavailable):
                 self.admit(url)
@@ -249,8 +249,10 @@ class Certificates:
         raise NotAuthentic(detail=f"the certificate: {status}")
 
     def trusted(self) -> Store:
-        """Load the trusted issuers from PAYPAL_CA_FILE. Raises ProviderUnavailable if the file cannot be
-        read."""
+        """Load the trusted issuers from PAYPAL_CA_FILE.
+
+        Raises ProviderUnavailable if the file cannot be read.
+        """
         if self._store is None:
             try:
                 self._store = Store(read_certificates(self._ca_file.read_bytes()))
@@ -262,8 +264,10 @@ class Certificates:
 
 
 def read_certificates(text: bytes) -> list[x509.Certificate]:
-    """Read all certificates in a PEM text, or the one in a DER file. Raises ValueError if one is
-    unreadable."""
+    """Read all certificates in a PEM text, or the one in a DER file.
+
+    Raises ValueError if one is unreadable.
+    """
     with warnings.catch_warnings():
         # Every bundle holds old issuers whose serial numbers are no longer allowed.
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
@@ -275,8 +279,8 @@ def read_certificates(text: bytes) -> list[x509.Certificate]:
 def verify(text: bytes, trusted: Store, names: frozenset[str], now: float) -> Signer:
     """Verify a chain and return the key of its first certificate.
 
-    That certificate must be valid at `now` (unix seconds), hold one of `names` and lead to a trusted issuer.
-    Raises NotAuthentic otherwise.
+    That certificate must be valid at `now` (unix seconds), contain one of `names` and lead to a trusted
+    issuer. Raises NotAuthentic otherwise.
     """
     try:
         leaf, *between = read_certificates(text)
@@ -305,8 +309,10 @@ def verify(text: bytes, trusted: Store, names: frozenset[str], now: float) -> Si
 
 
 def _names_of(leaf: x509.Certificate) -> set[str]:
-    """Return the certificate's subject alternative names, or its common names if it has none, in lower
-    case."""
+    """Return the certificate's subject alternative names, in lower case.
+
+    If it has none, its common names are returned.
+    """
     try:
         found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:

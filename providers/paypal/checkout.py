@@ -1,4 +1,4 @@
-"""Build the request that creates a subscription (developer.paypal.com/docs/api/subscriptions/v1, 2026-11)."""
+"""Builds the request that creates a PayPal subscription (docs/api/subscriptions/v1, 2026-11)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _SOONEST = 300
 def checkout_body(order: CheckoutOrder, now: float) -> dict[str, Any]:
     """Return the body of the request that creates the subscription.
 
-    A later start keeps the time until then free: either it is already paid for, or it is a trial that the
-    PayPal plan does not include. Raises ProviderRefused if the plan's own trial is longer than the order
-    allows.
+    If the order starts later, nothing is charged until then: the time is either already paid for, or a trial
+    that the PayPal plan does not include. Raises ProviderRefused if the plan's own trial is longer than the
+    order allows.
     """
     wanted: dict[str, Any] = {
         "plan_id": order.price.id,

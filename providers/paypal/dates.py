@@ -1,4 +1,4 @@
-"""Convert PayPal's times to and from unix seconds, and add calendar intervals to them."""
+"""Converts PayPal's times to and from unix seconds, and adds calendar intervals to them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def moment(text: str) -> int:
 
 
 def stamp(at: float) -> str:
-    """Format a time, given in unix seconds, as PayPal reads it, in whole seconds."""
+    """Format a time, given in unix seconds, in whole seconds as PayPal reads it."""
     return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -1,4 +1,4 @@
-"""List the events that PayPal sent, so that the bot notices when notifications do not arrive."""
+"""Lists the events that PayPal sent, so that the bot notices when notifications do not arrive."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def list_events(
 
 
 async def _kinds(api: Api, webhook_id: str) -> set[str]:
-    """Return the needed types that the webhook sends, so that its owner is not warned about any others.
+    """Return the needed event types that the webhook sends, so that no others are reported as missing.
 
     Returns all needed types if PayPal has no webhook with that id.
     """

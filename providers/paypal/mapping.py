@@ -1,4 +1,4 @@
-"""Map PayPal's answers to the model with pure tables and functions.
+"""Maps PayPal's answers to the model, with tables and pure functions.
 
 A missing field raises ProviderMisread.
 """
@@ -92,8 +92,10 @@ def map_subscription(data: Answer, plan: Answer, account: str, product_id: str, 
 
 
 def _price(plan: Answer, account: str, plan_id: str, product_id: str) -> Price:
-    """Return the price without the set-up fee and trial prices, which are part of the subscription's own
-    terms."""
+    """Return the regular price, without set-up fee and trial prices.
+
+    The fee and the trial prices are part of the subscription's own terms.
+    """
     return replace(map_price(plan, account, plan_id, product_id), setup_fee=0, steps=())
 
 
@@ -117,7 +119,7 @@ def lacks_payment(data: Answer, plan: Answer, now: float) -> bool:
 def _owed_since(data: Answer, times: Times) -> int | None:
     """Return when the failed payment fell due, in unix seconds; None if nothing is owed.
 
-    PayPal shows the last failure, which may belong to a retry. If it lies within the retry period after the
+    PayPal shows the last failure, which may be that of a retry. If it lies within the retry period after the
     paid period, the end of the paid period is returned.
     """
     failed = failed_at(data)

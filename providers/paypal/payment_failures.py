@@ -1,4 +1,4 @@
-"""Read why a PayPal payment failed (`last_failed_payment`, Subscriptions API, 2026-11)."""
+"""Reads why a PayPal payment failed (`last_failed_payment`, Subscriptions API, 2026-11)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _REASONS = {
 
 
 def map_failure(data: Answer) -> Failure | None:
-    """Return the failure in a subscription fetched with `fields=last_failed_payment`; None if none failed."""
+    """Return why the last payment failed; None if none failed.
+
+    The subscription must have been fetched with `fields=last_failed_payment`.
+    """
     failed = maybe(data, "billing_info.last_failed_payment", dict)
     if failed is None:
         return None

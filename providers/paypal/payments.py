@@ -1,4 +1,4 @@
-"""Find the subscriptions of a payment and the last payment of a subscription, and refund that payment.
+"""Finds a payment's subscriptions and a subscription's last payment, and refunds that payment.
 
 A subscription's payment has one id in both versions of the API: in version 1 it is a sale, which names its
 subscription, and in version 2 a capture (developer.paypal.com/docs/api/payments, 2026-11).
@@ -36,7 +36,7 @@ _ALREADY_REFUNDED = {"CAPTURE_FULLY_REFUNDED", "TRANSACTION_ALREADY_REFUNDED"}
 async def locate(api: Api, subject: Subject) -> list[str]:
     """Return the ids of the subscriptions that an event's subject is about.
 
-    Empty for a customer, whose subscriptions the ledger knows.
+    The list is empty for a customer, whose subscriptions the ledger knows.
     """
     match subject.kind:
         case "subscription":
@@ -107,7 +107,7 @@ async def fetch_dispute(api: Api, dispute_id: str) -> tuple[str | None, DisputeS
 async def was_charged_back(api: Api, dispute_id: str) -> bool:
     """Return False if the buyer and the owner settled the dispute without PayPal (stage INQUIRY).
 
-    Returns True for a payment's id, because that payment was reversed.
+    If `dispute_id` is a payment's id, the result is True, because that payment was reversed.
     """
     try:
         dispute = await api.get(path(*_DISPUTES, dispute_id))
@@ -264,8 +264,7 @@ async def _with_refunded(api: Api, payment: Payment, partly: bool) -> Payment:
 
 
 def sum_refunds(events: Sequence[Answer], payment: Payment) -> int:
-    """Return how much of a payment was refunded, in minor units, according to the notifications of its
-    refunds.
+    """Return how much of a payment was refunded, in minor units, by the notifications of its refunds.
 
     This is the largest total that a notification names, or the sum of the single refunds if that is more.
     """
@@ -304,8 +303,10 @@ def payment_of(refund: Answer) -> str | None:
 
 
 def _first_amount(refund: Answer, fields: Sequence[str], currency: str) -> int | None:
-    """Return the first amount found in these fields, in minor units and never negative; None if there is
-    none."""
+    """Return the first amount found in these fields, in minor units; None if there is none.
+
+    The result is never negative.
+    """
     for field in fields:
         money = maybe(refund, field, dict)
         found = None if money is None else amount_of_either_version(money, currency)

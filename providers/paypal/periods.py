@@ -1,4 +1,4 @@
-"""Work out until when a PayPal subscription is paid or free, from the fields that PayPal shows."""
+"""Works out until when a PayPal subscription is paid or free, from the fields that PayPal shows."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Times:
 
 
 def times_of(data: Answer, tariff: Tariff, now: float) -> Times:
-    """Work out the current period. `now`: unix seconds.
+    """Work out the current period of a subscription. `now`: unix seconds.
 
-    A payment pays for one interval of its cycle, beginning with the payment. Before the first payment the
+    A payment pays for one interval of its cycle, which begins with the payment. Before the first payment the
     free time counts: until a later start, and through a free trial.
 
     Right after activation `next_billing_time` may still show the start (seen in live notifications), so a
-    time within a day of the last payment is ignored. Any later time ends the period. It is earlier than one
-    interval after a late payment, and a little later if a month is too short: a payment due on the 30th may
-    be taken on 1 March
+    time within a day of the last payment is ignored. Any later time is the end of the period. It is earlier
+    than one interval after a late payment, and a little later if a month is too short: a payment due on the
+    30th may be taken on 1 March
     (developer.paypal.com/docs/paypal-payments-standard/integration-guide/subscription-billing-cycles,
     2022-04).
     """
@@ -104,10 +104,10 @@ def completed_of(data: Answer) -> Mapping[int, int]:
 
 
 def _is_fee(data: Answer, tariff: Tariff, cycle: Cycle) -> bool:
-    """Return True if the last payment was the set-up fee although PayPal counts a cycle whose payment
-    failed.
+    """Return True if the last payment was only the set-up fee.
 
-    The amount decides, or the time of the payment if the fee and the cycle cost the same.
+    PayPal may nevertheless count a cycle, whose payment failed. The amount decides, or the time of the
+    payment if the fee and the cycle cost the same.
     """
     amount = _amount(data)
     if amount not in (tariff.fee, tariff.taxed(tariff.fee)):
@@ -142,8 +142,7 @@ def _with_free_after(paid: int, cycle: Cycle, tariff: Tariff, data: Answer) -> i
 
 
 def _as_due(paid: int, due: int | None, unit: str) -> int:
-    """Return the end of the paid time, or the next payment's due date if that is at most SHORT_MONTH
-    later."""
+    """Return the end of the paid time, or the next due date if that is at most SHORT_MONTH later."""
     late = due is not None and unit in ("month", "year") and paid < due <= paid + SHORT_MONTH
     return due if due is not None and late else paid
 

@@ -1,4 +1,4 @@
-"""Verify notifications by asking PayPal, using the owner's credentials (PAYPAL_VERIFY=postback)."""
+"""Verifies notifications by asking PayPal, with the owner's credentials (PAYPAL_VERIFY=postback)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_UNKNOWN, _MOST_KNOWN, _PAUSE = 20, 30, 5.0
 
 
 class PostbackVerifier:
-    """Asks PayPal whether it signed a notification, with limits on parallel requests and on forgeries."""
+    """Asks PayPal whether it signed a notification, and limits parallel requests and forgeries."""
 
     def __init__(self, api: Api, certificates: Certificates, webhook_ids: Sequence[str]) -> None:
         self._api, self._certificates, self._webhook_ids = api, certificates, webhook_ids

@@ -1,4 +1,4 @@
-"""Keep the certificates of genuine notifications across restarts.
+"""Keeps the certificates of genuine notifications across restarts.
 
 The first notification after a restart then does not wait behind forged ones.
 """

@@ -116,18 +116,19 @@ class PayPalProvider:
 
     @property
     def clock_skew(self) -> float | None:
-        """Seconds by which this machine's clock was ahead of PayPal's at the last answer; None before the
-        first."""
+        """Return the seconds by which this machine's clock is ahead of PayPal's; None before any answer."""
         return self._api.clock_skew
 
     @property
     def pace(self) -> PaceState:
-        """The current pace of calls under PayPal's rate limits."""
+        """Return the current pace of calls under PayPal's rate limits."""
         return self._pace.state
 
     def judge(self, headers: Mapping[str, str], now: float) -> None:
-        """Raise NotAuthentic if the five headers or the certificate's address are wrong. The body is not
-        read."""
+        """Raise NotAuthentic if the headers or the certificate's address are wrong.
+
+        Does not read the body.
+        """
         self._certificates.admit(read_headers(headers, now).cert_url)
 
     @bounded
@@ -178,11 +179,10 @@ class PayPalProvider:
 
     @bounded
     async def fetch_checkout(self, subscription_id: str) -> CheckoutFound | None:
-        """Fetch the approval page, which at PayPal is the subscription itself; None if PayPal does not know
-        it.
+        """Fetch the approval page, which is the subscription itself; None if PayPal does not know it.
 
-        With the public client id, anybody can create a subscription in a browser, at a price of their own
-        and with any `custom_id`. The rules therefore accept a `custom_id` only if the bot created this very
+        With the public client id, anybody can create a subscription in a browser, at a price of their own and
+        with any `custom_id`. The rules therefore accept a `custom_id` only if the bot created this very
         subscription.
         """
         try:
@@ -196,12 +196,11 @@ class PayPalProvider:
         return await payments.was_charged_back(self._api, dispute_id)
 
     async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
-        """Return the subscription and the state of a dispute, given the dispute's id or a reversed
-        payment's id."""
+        """Return the subscription and the state of a dispute, by its id or that of a reversed payment."""
         return await payments.fetch_dispute(self._api, dispute_id)
 
     async def list_disputes(self) -> AsyncIterator[tuple[str, DisputeState]]:
-        """Yield the disputes of the last 180 days: see `payments.list_disputes`."""
+        """Yield the disputes of the last 180 days with their state, as `payments.list_disputes` does."""
         async for found in payments.list_disputes(self._api, self._settled):
             yield found
 
@@ -234,11 +233,11 @@ class PayPalProvider:
         return await self.fetch_subscription(subscription_id)
 
     def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
-        """Yield the account's relevant events since `since`, newest first: see `event_list.list_events`."""
+        """Yield the account's relevant events since `since` (unix seconds), newest first."""
         return list_events(self._api, since, self._clock.now(), self._webhook_ids, self.account)
 
     def unheard(self, *, refused: bool) -> Finding:
-        """Return the finding that notifications do not arrive: see `event_list.unheard`."""
+        """Return the finding that notifications do not arrive, with its fix."""
         return unheard(refused=refused)
 
     @bounded
@@ -283,12 +282,11 @@ class PayPalProvider:
                 yield found
 
     def lacks_payer(self, subscription: Subscription) -> bool:
-        """Return True if `custom_id` should hold the subscription's own id, signed with the current key,
-        but does not.
+        """Return True if `custom_id` still lacks the subscription's own id, signed with the current key.
 
         The page's id alone proves nothing: the member who received the page could put it on another
-        subscription. PayPal accepts changes only once a subscription is active, so the result is False
-        before that.
+        subscription. PayPal accepts changes only once a subscription is active, so the result is False before
+        that.
         """
         whose, claim = subscription.binding, subscription.claim
         shown = subscription.bound_by in (BoundBy.PAGE, BoundBy.PROVIDER)
@@ -311,7 +309,7 @@ class PayPalProvider:
         """Do nothing, because PayPal cannot close a page: it expires unless the buyer approves it."""
 
     async def manage_link(self, subscription: Subscription, options: PortalOptions) -> str:
-        """Return PayPal's list of automatic payments, which has no address for a single one."""
+        """Return the URL of PayPal's list of automatic payments, which has no page for a single one."""
         return f"{self._site}{_AUTOPAY}"
 
     @bounded
@@ -376,7 +374,7 @@ class PayPalProvider:
 
     @bounded
     async def refund(self, payment: Payment, key: str) -> Payment:
-        """Refund whatever is left of a payment: see `payments.refund`."""
+        """Refund whatever is left of a payment, and return the payment in its new state."""
         return await payments.refund(self._api, payment, key)
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:

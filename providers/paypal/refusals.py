@@ -1,4 +1,4 @@
-"""Texts for PayPal's refusals: what happened and what the person can do.
+"""Texts for PayPal's refusals, which say what happened and what the person can do.
 
 They cover the calls that the bot makes: developer.paypal.com/docs/api/subscriptions/v1 (create, cancel),
 developer.paypal.com/api/payments/v2/errors and .../deprecated/payments/v1/errors (refund), 2026-11.
@@ -49,5 +49,5 @@ TEXTS = {
 
 
 def text_for(issues: Collection[str]) -> Text | None:
-    """Return the text for the issues that PayPal named; None if none of them has a text."""
+    """Return the text for the issues that PayPal named; None if there is no text for any of them."""
     return next((TEXTS[issue] for issue in sorted(issues) if issue in TEXTS), None)

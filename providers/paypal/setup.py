@@ -1,4 +1,4 @@
-"""Check the set-up of the PayPal application, and repair what the bot can repair itself."""
+"""Checks the set-up of the PayPal application, and repairs what the bot can repair itself."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _FIX_WEBHOOK = "paypal:webhook:"
 
 
 class Setup:
-    """Checks and repairs the set-up of one account."""
+    """Checks and repairs the set-up of one PayPal application."""
 
     def __init__(
         self,
@@ -226,7 +226,7 @@ async def _findings_of(what: Text, look: Awaitable[list[Finding]], ends: float) 
 
 
 def _unreachable(what: Text, error: ProviderError) -> Finding:
-    """Return the finding that a check failed."""
+    """Return the finding that the check named `what` failed because of an error."""
     message = Text("finding.paypal.failed", error=Verbatim(str(error)))
     if isinstance(error, ProviderUnavailable):
         return Finding(what, False, message, Text("finding.paypal.unavailable_cure"))

@@ -1,8 +1,7 @@
-"""Find paid subscriptions with PayPal's Transaction Search, which needs a permission of its own.
+"""Finds paid subscriptions with PayPal's Transaction Search, which needs a permission of its own.
 
 PayPal has no other list of subscriptions. One call covers 31 days and 10,000 payments, up to three years
-back; a payment may take three hours to appear (developer.paypal.com/docs/api/transaction-search/v1,
-2026-11).
+back; a payment may take three hours to appear (developer.paypal.com/docs/api/transaction-search/v1, 2026-11).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Verify PayPal's notifications and find the object that each is about.
+"""Verifies PayPal's notifications and finds the object that each is about.
 
 The module does I/O only through its arguments.
 """
@@ -49,7 +49,7 @@ class Transmission:
 
 
 class _Resource(msgspec.Struct):
-    """The fields that lead to a subscription, for every kind of resource."""
+    """The fields of a notification that lead to a subscription, for every kind of resource."""
 
     id: Any = None
     billing_agreement_id: Any = None
@@ -163,9 +163,9 @@ def _fits(signer: Signer, signature: bytes, signed: Sequence[bytes]) -> bool:
 
 
 def read_event(body: bytes, account: str, sent: Transmission) -> Event:
-    """Read the event in a body. Raises Malformed if there is none.
+    """Read the event in a body. Raises Malformed if it contains none.
 
-    `create_time` is optional; without it the event is given the time of its transmission.
+    `create_time` is optional; without it the event gets the time of its transmission.
     """
     try:
         if not body.isascii():

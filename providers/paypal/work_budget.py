@@ -1,4 +1,4 @@
-"""Limit the requests to PayPal that forged notifications can cause."""
+"""Limits the requests to PayPal that forged notifications can cause."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _LATE = 60  # seconds by which a call may come late
 
 
 class TokenBucket:
-    """A token bucket that holds up to `size` tokens and gains one every `pause` seconds.
+    """A token bucket that contains up to `size` tokens and gains one every `pause` seconds.
 
-    Each request that anybody can cause takes a token, and gets it back once the notification proves
+    Each request that anybody can cause takes a token. The token is returned once the notification proves
     genuine.
     """
 

@@ -1,1 +1,1 @@
-"""Stripe: subscriptions, Checkout, the billing portal and webhooks behind the Provider port."""
+"""Stripe behind the Provider port: subscriptions, Checkout, the billing portal and webhooks."""

@@ -1,8 +1,8 @@
-"""Call Stripe's API: the only module that knows the SDK, its errors and its retries.
+"""Calls Stripe's API: the only module that knows the SDK, its errors and its retries.
 
-Requests go through `StripeClient.raw_request_async`, which returns plain JSON. The SDK's typed methods
-build an object for every nested field: 3.3 ms for one subscription with its invoice, where parsing takes
-0.07 ms (stripe 16.1). A page of a hundred would block the event loop for a third of a second.
+Requests go through `StripeClient.raw_request_async`, which returns plain JSON. The SDK's typed methods build
+an object for every nested field: 3.3 ms for one subscription with its invoice, where parsing takes 0.07 ms
+(stripe 16.1). A page of a hundred would block the event loop for a third of a second.
 """
 
 from __future__ import annotations
@@ -76,20 +76,22 @@ class Api:
         await self._http.close_async()  # type: ignore[no-untyped-call]  # the SDK left this one out
 
     async def get(self, path: str, **params: Any) -> Answer:
-        """Fetch one object."""
+        """Fetch one object. Raises ProviderNotFound if Stripe does not know it."""
         return await self._request("get", path, **params)
 
     async def post(self, path: str, key: str | None = None, **params: Any) -> Answer:
-        """Make a change.
+        """Make a change, and return Stripe's answer.
 
-        With an idempotency `key` Stripe makes it once however often the request arrives; if `key` is None,
-        the SDK makes one up.
+        With an idempotency `key` Stripe makes the change once, however often the request arrives; if `key` is
+        None, the SDK creates one.
         """
         return await self._request("post", path, idempotency_key=key, **params)
 
     async def delete(self, path: str, **params: Any) -> Answer:
-        """Delete an object. The request is sent only once, because Stripe takes no idempotency key for
-        DELETE."""
+        """Delete an object.
+
+        The request is sent only once, because Stripe takes no idempotency key for DELETE.
+        """
         return await self._request("delete", path, max_network_retries=0, **params)
 
     async def first(self, path: str, **params: Any) -> list[Any]:
@@ -140,8 +142,7 @@ class Api:
         return answer.data
 
     def _compare_clocks(self, headers: Mapping[str, str] | None, asked: float) -> None:
-        """Update `clock_skew` by the Date header. The SDK passes header names on in the case in which they
-        came."""
+        """Update `clock_skew` from the Date header; the case of header names varies."""
         dates = [value for name, value in (headers or {}).items() if name.lower() == "date"]
         skew = clock_skew(dates[0] if dates else None, asked, self._clock.now())
         self.clock_skew = self.clock_skew if skew is None else skew
@@ -215,5 +216,4 @@ def _named(error: stripe.StripeError, field: str) -> str:
 
 
 class NotKnown(Refused, ProviderNotFound):
-    """An error that says that Stripe does not know an object; `param` is the request parameter that named
-    it."""
+    """Stripe's error for an object that it does not know; `param`: the request parameter that named it."""

@@ -1,7 +1,7 @@
-"""Map the discounts, taxes and pauses that, along with the prices, decide a Stripe subscription's charges.
+"""Maps the discounts, taxes and pauses that, along with the prices, decide a subscription's charges.
 
-The functions are pure. If an answer shows too little, the terms name a reason to be unsure, so that nobody
-is shown a wrong amount.
+The functions are pure. If an answer shows too little, the terms name a reason to be unsure, so that nobody is
+shown a wrong amount.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ def _subscription_discounts(data: Answer) -> list[Answer | str]:
 
 
 def coupon_of(discount: Answer | str) -> str | Answer | None:
-    """Return a discount's coupon or its id; None if unknown. Before API 2025-09-30 the field was `coupon`."""
+    """Return a discount's coupon or its id; None if unknown.
+
+    Before API 2025-09-30 the field was called `coupon`.
+    """
     if isinstance(discount, str):
         return None
     found = maybe(discount, "source.coupon", object) or maybe(discount, "coupon", object)
@@ -63,7 +66,7 @@ def coupon_of(discount: Answer | str) -> str | Answer | None:
 
 
 def _discounts(data: Answer, items: Sequence[Answer], coupons: Mapping[str, Answer]) -> Iterable[Discount]:
-    """Return the discounts in the order in which Stripe applies them, those of items first.
+    """Return the discounts in the order in which Stripe applies them: items' discounts first.
 
     Source: docs.stripe.com/api/subscriptions/object, `discounts`.
     """
@@ -157,8 +160,7 @@ def _tax_is_open(data: Answer, items: Sequence[Answer], *, exempt: bool) -> bool
 
 
 def _settles_difference(data: Answer, items: Sequence[Answer]) -> bool:
-    """Return True if the last invoice billed the current period for prices or quantities that have since
-    changed.
+    """Return True if prices or quantities have changed since the current period was billed.
 
     The next invoice may then settle the difference.
     """

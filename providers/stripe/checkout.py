@@ -1,4 +1,4 @@
-"""Build the parameters of a Checkout Session (docs.stripe.com/api/checkout/sessions/create, 2026-11)."""
+"""Builds the parameters of a Checkout Session (docs.stripe.com/api/checkout/sessions/create, 2026-11)."""
 
 from __future__ import annotations
 

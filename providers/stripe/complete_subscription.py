@@ -1,4 +1,4 @@
-"""Fetch subscriptions together with the coupons, items, invoices and prices that decide their charges."""
+"""Fetches subscriptions with the coupons, items, invoices and prices that decide their charges."""
 
 from __future__ import annotations
 
@@ -85,8 +85,10 @@ class SubscriptionLoader:
         return self._clock.now() < self._bare_until
 
     def _refused(self, refused: Refused) -> None:
-        """Expand only the bare minimum for an hour if the key lacks a permission (403); raise any other
-        refusal."""
+        """Expand only the bare minimum for an hour, after a refusal for lack of a permission (403).
+
+        Any other refusal is raised.
+        """
         if refused.status != 403:
             raise refused
         self._bare_until = self._clock.now() + _HOUR
@@ -116,8 +118,10 @@ class SubscriptionLoader:
             return None  # deleted: the payment counts as overdue since the bot first saw it
 
     async def _learn(self, coupon: Answer | str | None) -> None:
-        """Fetch a coupon, because lists do not show its products. A deleted coupon is kept as the list
-        shows it."""
+        """Fetch a coupon, because lists do not show the products that it is limited to.
+
+        A deleted coupon is kept as the list shows it.
+        """
         shown = coupon if isinstance(coupon, dict) else {}
         name = coupon if isinstance(coupon, str) else maybe(shown, "id", str)
         if name is None or name in self.coupons or self._bare:
@@ -130,8 +134,10 @@ class SubscriptionLoader:
             self._refused(refused)
 
     async def _in_currency(self, data: Answer) -> Answer:
-        """Return the subscription with its prices in the currency that is charged; Stripe shows them in
-        their own."""
+        """Return the subscription with its prices in the currency that is charged.
+
+        Stripe shows each price in the price's own currency.
+        """
         currency = maybe(data, "currency", str)
         items = need(data, "items.data", list)
         if currency is None or all(maybe(i, "price.currency", str) in (currency, None) for i in items):

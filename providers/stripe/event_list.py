@@ -1,4 +1,4 @@
-"""List the events that Stripe sent, so that the bot notices when notifications do not arrive."""
+"""Lists the events that Stripe sent, so that the bot notices when notifications do not arrive."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def list_events(api: Api, since: int, webhook_url: str, account: str) -> A
 
 
 async def _kinds(api: Api, webhook_url: str) -> set[str]:
-    """Return the relevant types that the endpoint sends, so that its owner is not warned about any others.
+    """Return the relevant event types that the endpoint sends, so that no others are reported as missing.
 
     Returns all relevant types if no endpoint has this address, since a proxy may give it another one, or if
     the key may not list endpoints.

@@ -1,4 +1,4 @@
-"""Ask Stripe for the amount of a subscription's next invoice when somebody looks at the subscription.
+"""Fetches the amount of a subscription's next invoice when somebody views the subscription.
 
 A preview is made by POST, which Stripe refuses if the key may only read invoices
 (docs.stripe.com/api/invoices/create_preview, 2026-11). That refusal is cached for an hour as well.
@@ -19,7 +19,7 @@ _MOST = 10_000
 
 
 class InvoicePreviews:
-    """Caches each preview for an hour, or until the subscription changes."""
+    """Fetches previews, and caches each for an hour or until the subscription changes."""
 
     def __init__(self, api: Api, clock: Clock) -> None:
         self._api = api
@@ -27,7 +27,7 @@ class InvoicePreviews:
         self._kept: dict[Hashable, tuple[float, Money | None]] = {}
 
     async def ask(self, subscription: Subscription) -> Money | None:
-        """Return the next charge; None if Stripe refuses to preview it."""
+        """Return the next charge of a subscription; None if Stripe refuses to preview it."""
         about = (subscription.key.id, subscription.items, subscription.terms, subscription.period_end)
         now = self._clock.now()
         until, found = self._kept.get(about, (0.0, None))

@@ -1,4 +1,4 @@
-"""Map Stripe's answers to the model with pure tables and functions.
+"""Maps Stripe's answers to the model, with tables and pure functions.
 
 A missing field raises ProviderMisread.
 """
@@ -105,7 +105,10 @@ def map_subscription(data: Answer, account: str, coupons: Mapping[str, Answer] |
 
 
 def _terms(data: Answer, status: Status, coupons: Mapping[str, Answer]) -> Terms:
-    """Return the terms. If they cannot be read, the next charge is unknown, but access is still decided."""
+    """Return the subscription's terms.
+
+    If they cannot be read, only the next charge is unknown; access can still be decided.
+    """
     try:
         return map_terms(data, status, coupons)
     except ProviderMisread:
@@ -133,8 +136,7 @@ def _map_item(item: Answer, currency: str | None, period_end: int | None, accoun
 
 
 def _line(data: Answer, price: Price, quantity: int) -> int | None:
-    """Return the amount for `quantity` units of a price, in minor units; None if the price has no fixed
-    amount.
+    """Return the price of `quantity` units, in minor units; None if the price has no fixed amount.
 
     A price may be sold by the package and may have fractions of a minor unit.
     """
@@ -151,8 +153,8 @@ def _line(data: Answer, price: Price, quantity: int) -> int | None:
 def _period(data: Answer, status: Status) -> tuple[int | None, int | None]:
     """Return the start and end of the current period, in unix seconds.
 
-    Since API 2025-03-31 ('Deprecates subscription current period') the items hold them, before that the
-    subscription. If items differ, the one whose period ends last counts.
+    Since API 2025-03-31 ('Deprecates subscription current period') they are fields of the items, before that
+    of the subscription. If items differ, the one whose period ends last counts.
     """
     items = [i for i in _items(data) if maybe(i, "current_period_end", int) is not None]
     longest = max(items, key=lambda i: need(i, "current_period_end", int), default=data)
@@ -238,8 +240,10 @@ def _unit(amounts: Answer) -> Decimal | None:
 
 
 def invoice_subscription(invoice: Answer) -> str | None:
-    """Return an invoice's subscription id, found under `parent` since API 2025-03-31 and on the invoice
-    before."""
+    """Return the id of the subscription that an invoice is for; None if it is for none.
+
+    Since API 2025-03-31 it is found under `parent`, before that on the invoice itself.
+    """
     return maybe_id(invoice, "parent.subscription_details.subscription") or maybe_id(invoice, "subscription")
 
 

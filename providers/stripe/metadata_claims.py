@@ -1,4 +1,4 @@
-"""Read from a Stripe subscription's metadata which member and server it belongs to."""
+"""Reads from a Stripe subscription's metadata which member and server it belongs to."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _GUILD = ("discordguildid", "discordserverid", "discordguild", "discordserver", 
 def read_claim(metadata: Answer) -> Claim | None:
     """Return the member and server that the metadata names; None if it names no member.
 
-    Only the account's owner can write metadata. The claim is proven if it holds `dues_checkout` with both
-    ids, because Dues wrote these when the subscription was bought.
+    Only the account's owner can write metadata. The claim is proven if the metadata contains `dues_checkout`
+    with both ids, because Dues wrote these when the subscription was bought.
     """
     plain = {re.sub(r"[^a-z]", "", name.lower()): value for name, value in metadata.items()}
     member, guild = _snowflake(plain, _MEMBER), _snowflake(plain, _GUILD)
@@ -29,6 +29,6 @@ def read_claim(metadata: Answer) -> Claim | None:
 
 
 def _snowflake(metadata: Answer, names: Sequence[str]) -> int | None:
-    """Return the first of these fields that holds a Discord id."""
+    """Return the first of these fields that contains a Discord id; None if there is none."""
     found = (str(metadata.get(name, "")).strip() for name in names)
     return next((int(text) for text in found if re.fullmatch(r"[1-9][0-9]{14,19}", text, re.ASCII)), None)

@@ -1,7 +1,7 @@
-"""Tell events of the key's own Stripe account from those of other accounts.
+"""Tells events of the key's own Stripe account from those of other accounts.
 
-An organisation's event destination sends the events of all its accounts here, each with its account in
-`context`, and all signed with the same secret.
+An organisation's event destination sends the events of all its accounts here. Each names its account in
+`context`, and all are signed with the same secret.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def account_of(api_key: str) -> str:
 class OwnAccount:
     """The account that STRIPE_API_KEY belongs to.
 
-    Stripe is asked for it once, when the first event names an account.
+    Its id is fetched once, when the first event names an account.
     """
 
     def __init__(self, api: Api, clock: Clock) -> None:
@@ -47,8 +47,8 @@ class OwnAccount:
     async def owns(self, origin: str, *, connected: bool) -> bool:
         """Return True if `origin` is the key's own account.
 
-        Until Stripe has told which account that is, True for all but a `connected` account: the event's
-        subject is fetched with our key anyway, which cannot fetch a connected account's.
+        Until the own account's id is known, the result is True for all but a `connected` account. That does
+        no harm: the event's subject is fetched with our key, which cannot fetch another account's objects.
         """
         own = await self._ask()
         if own is None:
@@ -59,7 +59,7 @@ class OwnAccount:
         return origin == own
 
     def findings(self) -> list[Finding]:
-        """Return a note if events of other accounts have arrived since the start."""
+        """Return a finding if events of other accounts have arrived since the start."""
         if not self._others:
             return []
         message = Text(

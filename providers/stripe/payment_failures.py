@@ -1,4 +1,4 @@
-"""Read why a Stripe payment failed."""
+"""Reads why a Stripe payment failed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from providers.stripe.mapping import maybe_id
 
 
 async def fetch_failure(api: Api, subscription_id: str) -> Failure | None:
-    """Return the failure of the newest open invoice; None if no invoice is open."""
+    """Return why the newest open invoice was not paid; None if no invoice is open."""
     for invoice in await api.first("invoices", subscription=subscription_id, status="open"):
         amount = Money(need(invoice, "amount_remaining", int), need(invoice, "currency", str))
         return Failure(amount, await _reason(api, invoice), maybe(invoice, "next_payment_attempt", int))

@@ -1,4 +1,4 @@
-"""Find the subscriptions of a payment and the last payment of a subscription, and refund that payment.
+"""Finds a payment's subscriptions and a subscription's last payment, and refunds that payment.
 
 Since API 2025-03-31 an invoice no longer names its payment; InvoicePayments link the two
 (docs.stripe.com/api/invoice-payment, 2026-11).
@@ -15,8 +15,10 @@ from providers.stripe.mapping import invoice_subscription, map_charge_payment, m
 
 
 async def locate_payment(api: Api, payment: Answer) -> list[str]:
-    """Return the ids of the subscriptions that a charge, refund or dispute is about, found by its
-    PaymentIntent."""
+    """Return the ids of the subscriptions that a charge, refund or dispute is about.
+
+    They are found by its PaymentIntent.
+    """
     intent = maybe_id(payment, "payment_intent")
     if intent is not None:
         return await locate_intent(api, intent)
@@ -72,7 +74,7 @@ async def locate(api: Api, subject: Subject) -> list[str]:
 async def _locate_customer(api: Api, customer: str) -> list[str]:
     """Return the ids of a customer's subscriptions.
 
-    Empty for a deleted customer, whose subscriptions the ledger knows.
+    The list is empty for a deleted customer, whose subscriptions the ledger knows.
     """
     try:
         found = await api.every("subscriptions", customer=customer, status="all")
@@ -122,8 +124,10 @@ async def _fetch_invoice_payment(api: Api, invoice: Answer) -> Payment | None:
 
 
 async def fetch_payment(api: Api, payment_id: str, paid_at: int) -> Payment:
-    """Fetch the current state of a payment by the id of its PaymentIntent, or of its charge if it has
-    none."""
+    """Fetch the current state of a payment.
+
+    `payment_id`: the id of its PaymentIntent, or of its charge if it has none. `paid_at`: unix seconds.
+    """
     if not payment_id.startswith("pi_"):
         return map_charge_payment(await api.get(path("charges", payment_id)), paid_at)
     intent = await api.get(path("payment_intents", payment_id), expand=["latest_charge"])

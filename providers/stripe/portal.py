@@ -1,4 +1,4 @@
-"""Create and repair the billing portal's settings, one configuration per server.
+"""Creates and repairs the billing portal's settings, one configuration per server.
 
 Each configuration carries the server's id in its metadata, so the bot stores nothing about it
 (docs.stripe.com/api/customer_portal/configurations, 2026-11).
@@ -58,8 +58,10 @@ class Portals:
             return kept.id
 
     async def wrong(self, guild_id: int) -> list[str] | None:
-        """Return the dotted names of the settings that differ from the wanted ones; None if there is no
-        configuration yet."""
+        """Return the dotted names of the settings that differ from the wanted ones.
+
+        None if there is no configuration yet.
+        """
         found = await self._find(guild_id)
         return None if found is None else differences(self._wanted(guild_id), found)
 
@@ -69,12 +71,11 @@ class Portals:
             await self._settle(guild_id, await self._find(guild_id), self._wanted(guild_id))
 
     def forget(self, guild_id: int) -> None:
-        """Check the server's configuration again before its next use."""
+        """Stop trusting the server's configuration, so that it is checked before its next use."""
         self._kept.pop(guild_id, None)
 
     def _wanted(self, guild_id: int) -> Mapping[str, Any]:
-        """Return the settings that were last asked for, or, before any were, those that every server
-        shares."""
+        """Return the settings that were last requested or, before that, those shared by every server."""
         kept = self._kept.get(guild_id)
         return kept.wanted if kept else {"features": _features((), switching=None)}
 
@@ -140,11 +141,10 @@ def _products(prices: Iterable[Price]) -> list[dict[str, Any]]:
 
 
 def _switching(products: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the settings for switching between these products; switching is off with fewer than two
-    prices.
+    """Return the settings for switching between these products; switching is off with fewer than two prices.
 
-    Stripe charges the difference at once. With `create_prorations` a member would get the dearer plan's
-    roles for free until the next invoice, and could avoid paying for them by cancelling before it.
+    Stripe charges the difference at once. With `create_prorations` a member would get the dearer plan's roles
+    for free until the next invoice, and could avoid paying for them by cancelling before it.
     """
     if sum(len(product["prices"]) for product in products) < 2:
         return {"enabled": False}
@@ -172,8 +172,10 @@ def differences(wanted: Mapping[str, Any], actual: Mapping[str, Any], at: str = 
 
 
 def _plain(value: Any) -> Any:
-    """Reduce a value for comparison: lists lose their order, and products keep only the fields that the bot
-    sets."""
+    """Reduce a value to what counts in a comparison.
+
+    Lists lose their order, and products keep only the fields that the bot sets.
+    """
     if not isinstance(value, list):
         return value
     if all(isinstance(one, Mapping) for one in value):

@@ -90,16 +90,16 @@ class StripeProvider:
 
     @property
     def clock_skew(self) -> float | None:
-        """Seconds by which this machine's clock was ahead at Stripe's last answer; None before one."""
+        """Return the seconds by which this machine's clock is ahead of Stripe's; None before any answer."""
         return self._api.clock_skew
 
     @property
     def pace(self) -> PaceState:
-        """The current pace of calls under Stripe's rate limits."""
+        """Return the current pace of calls under Stripe's rate limits."""
         return self._pace.state
 
     def judge(self, headers: Mapping[str, str], now: float) -> None:
-        """Raise NotAuthentic if `Stripe-Signature` is unreadable or too old. The body is not read."""
+        """Raise NotAuthentic if `Stripe-Signature` is unreadable or too old, without reading the body."""
         read_header(headers.get(HEADER, ""), now)
 
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
@@ -126,14 +126,15 @@ class StripeProvider:
 
     @bounded
     async def locate(self, subject: Subject) -> list[str]:
-        """Follow the event's object to its subscriptions; none for prices and products, whose
-        subscriptions the ledger knows."""
+        """Return the ids of the subscriptions that the event's object is about.
+
+        None for prices and products, whose subscriptions the ledger knows.
+        """
         return await payments.locate(self._api, subject)
 
     @bounded
     async def fetch_checkout(self, subscription_id: str) -> CheckoutFound | None:
-        """Return the Checkout Session that created a subscription; None if it was created by hand or
-        through the API.
+        """Return the Checkout Session that created a subscription; None if there was no session.
 
         Each listed session is checked again for this subscription, because it decides who gets the roles.
         """
@@ -175,11 +176,11 @@ class StripeProvider:
                     log.warning("Left out subscription %s: %s", id_for_log(data), error)
 
     def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
-        """Yield the account's relevant events since `since`, newest first: see `event_list.list_events`."""
+        """Yield the account's relevant events since `since` (unix seconds), newest first."""
         return list_events(self._api, since, webhook_url, self.account)
 
     def unheard(self, *, refused: bool) -> Finding:
-        """Return the finding that notifications do not arrive: see `event_list.unheard`."""
+        """Return the finding that notifications do not arrive, with its fix."""
         return unheard(refused=refused)
 
     @bounded
@@ -235,7 +236,7 @@ class StripeProvider:
 
     @bounded
     async def close_page(self, page_id: str) -> None:
-        """Expire the Checkout Session. If it is already complete or expired, that is not an error."""
+        """Expire the Checkout Session; do nothing if it is already complete or expired."""
         try:
             await self._api.post(path("checkout", "sessions", page_id, "expire"), f"close-{page_id}")
         except Refused as refused:
@@ -279,7 +280,7 @@ class StripeProvider:
 
     @bounded
     async def cancel_at_period_end(self, subscription: Subscription, key: str) -> Subscription:
-        """Stop renewal. A subscription that was never paid has no period to keep, so it ends now."""
+        """Stop the renewal. A subscription that was never paid has no period to keep, so it ends now."""
         data, now = await self._look(subscription)
         if now.status is Status.ENDED or now.ends_with_period:
             return now
@@ -299,8 +300,7 @@ class StripeProvider:
 
     @bounded
     async def resume(self, subscription: Subscription, key: str) -> Subscription:
-        """Let the subscription renew again. Raises ProviderRefused once it has ended: Stripe
-        cannot revive it."""
+        """Let the subscription renew again. Raises ProviderRefused if it has already ended."""
         data, now = await self._look(subscription)
         if now.status is Status.ENDED:
             raise ProviderRefused(
@@ -349,7 +349,7 @@ class StripeProvider:
 
     @bounded
     async def fix(self, what: str, plans: Sequence[Plan], webhook_url: str) -> None:
-        """Repair what a finding named: the endpoint's events, a disabled endpoint, a portal configuration."""
+        """Repair the problem that a finding named: the webhook endpoint or a portal configuration."""
         await self._setup.fix(what)
 
     async def close(self) -> None:
@@ -368,7 +368,7 @@ class StripeProvider:
         return await self._after(before, await self._api.post(where, key, expand=_INVOICE, **params))
 
     async def _after(self, before: Answer, data: Answer) -> Subscription:
-        """Map the answer to a change, with the expanded fields of `before` that a change does not affect."""
+        """Map the answer to a change, with the expanded fields of `before` that stay as they were."""
         kept = {name: before[name] for name in ("customer", "discounts", "items") if name in before}
         return self._map(await self._loader.complete({**data, **kept}))
 

@@ -1,4 +1,4 @@
-"""Check the set-up of the Stripe account, and repair what the bot can repair itself."""
+"""Checks the set-up of the Stripe account, and repairs what the bot can repair itself."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ PERMISSIONS = (
 
 
 class Setup:
-    """Checks and repairs the set-up of one account."""
+    """Checks and repairs the set-up of one Stripe account."""
 
     def __init__(self, api: Api, portals: Portals, account: str, own_account: OwnAccount) -> None:
         self._api = api
@@ -220,12 +220,12 @@ def _not_allowed(what: Text, *permissions: Verbatim) -> Finding:
 
 
 def _unreachable(what: Text, error: ProviderError | None) -> Finding:
-    """Return the finding that a whole check failed."""
+    """Return the finding that the check named `what` failed because of an error."""
     return Finding(what, False, Text("finding.stripe.failed", error=Verbatim(str(error))), _cure_of(error))
 
 
 def _probes_failed(unclear: Sequence[tuple[Verbatim, ProviderError]]) -> Finding:
-    """Return the finding that the checks of these permissions failed. It shows the first check's error."""
+    """Return the finding that the checks of these permissions failed, with the first check's error."""
     (name, error), *more = unclear
     said = Verbatim(str(error))
     message = Text("finding.stripe.probe_failed", permission=name, error=said)

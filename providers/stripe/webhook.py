@@ -1,8 +1,8 @@
-"""Verify Stripe's notifications and find the object that each is about. The module does no I/O.
+"""Verifies Stripe's notifications and finds the object that each is about. The module does no I/O.
 
 The SDK's `construct_event` is not used: it reads the wall clock, accepts any time in the future, and builds
-an object for every field, which takes 0.5 ms an event. Reading only the fields that matter takes a
-hundredth of that (bench/).
+an object for every field, which takes 0.5 ms an event. Reading only the fields that matter takes a hundredth
+of that (bench/).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SIGNATURE = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class _Object(msgspec.Struct):
-    """The fields of `data.object` that lead to a subscription, whatever its kind and API version."""
+    """The fields of `data.object` that lead to a subscription, for every type of object and API version."""
 
     id: Any = None
     object: Any = None
@@ -46,8 +46,10 @@ class _Object(msgspec.Struct):
 
     @property
     def of_parent(self) -> object:
-        """Return an invoice's subscription as shown since API 2025-03-31; before, it was in
-        `subscription`."""
+        """Return an invoice's subscription as shown since API 2025-03-31.
+
+        Before that version it was in `subscription`.
+        """
         details = self.parent.get("subscription_details") if isinstance(self.parent, dict) else None
         return details.get("subscription") if isinstance(details, dict) else None
 
@@ -76,7 +78,8 @@ class _Notification(msgspec.Struct):
 class Signed(NamedTuple):
     """A verified event.
 
-    `origin`: the account that the event names, or ''. `connected`: True if its `account` field names it.
+    `origin`: the account that the event names, or ''. `connected`: True if the event's `account` field names
+    it.
     """
 
     event: Event
@@ -154,8 +157,10 @@ def authenticate(
 
 
 def read_listed(data: Mapping[str, Any], account: str) -> Event | None:
-    """Return an event from the account's list of events; None if it is unreadable or a connected
-    account's."""
+    """Return an event from the account's list of events.
+
+    None if it is unreadable or belongs to a connected account.
+    """
     try:
         note = msgspec.convert(data, _Notification)
         return None if note.account or not is_id(note.id) else _event(note, account)
