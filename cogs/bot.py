@@ -41,6 +41,7 @@ from cogs.error_handler import LATE, is_worth_a_trace, report_error
 from cogs.grant import Grants
 from cogs.manage import Manage
 from cogs.members import Members
+from cogs.paywall_watch import PaywallWatch
 from cogs.plans import Plans
 from cogs.revoke import Revoke
 from cogs.role_retries import RoleSync
@@ -124,6 +125,7 @@ class DuesBot(BaseBot):
             await self.add_cog(cog)
             self.actions |= cog.actions
         await self.add_cog(RoleSync(self))
+        await self.add_cog(PaywallWatch(self))
 
     async def serve(self, token: str, ports: Ports, started: Callable[[], None]) -> None:
         """Log in and stay connected until cancelled; `started` is called once Discord accepts calls.

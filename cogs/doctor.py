@@ -14,12 +14,14 @@ from billing.use_cases.new_ledger import answer_new_ledger
 from cogs.core.bot_interface import Interaction
 from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, follow_up, locale_of, require_admin, respond
+from cogs.core.paywall import find_leaks, read_permissions
 from cogs.core.role_permissions import can_write, is_owner, power_names, powers_of, require_seen
 from cogs.translator import described
 from cogs.views import layout
 from cogs.views.brake import brake_card
 from cogs.views.layout import Card
 from cogs.views.notices import notice_card
+from cogs.views.paywall import leak_findings
 from cogs.views.reader import Audience
 from cogs.views.text import discord_words, escaped, reason_words
 from cogs.views.unpaid_holders import find_holders
@@ -101,8 +103,20 @@ async def examine(interaction: Interaction, guild_id: int) -> list[Finding]:
         _members_intent(interaction.client.intents.members),
         await find_holders(interaction.client, guild, plans),
         find_key(ports.providers, signed=bool(ports.signer)),
+        *_paywall(guild, plans, interaction.user),
     ]
     return [*found, *await diagnose(ports, guild_id, owner=await is_owner(interaction))]
+
+
+def _paywall(guild: discord.Guild, plans: list[Plan], reader: discord.User | discord.Member) -> list[Finding]:
+    """Findings about channels and the roles that open them; none while nothing is sold."""
+    sold = {role_id for plan in plans if plan.removed_at is None for role_id in plan.role_ids}
+    if not sold or not isinstance(reader, discord.Member):
+        return []
+    channels = [c for c in guild.channels if not isinstance(c, discord.CategoryChannel)]
+    visible = frozenset(c.id for c in channels if c.permissions_for(reader).view_channel)
+    server = read_permissions(guild)
+    return leak_findings(find_leaks(server, sold), visible, len(channels) - len(server.channels))
 
 
 def _manage_roles(guild: discord.Guild) -> Finding:

@@ -287,6 +287,18 @@ class BackupFailed:
     kind: ClassVar[str] = "backup_failed"
 
 
+@dataclass(frozen=True, slots=True)
+class PaywallLeak:
+    """To the admins: an edit of the server's permissions made leaks in the paywall. `open`: paid channels
+    that everybody sees now; `staff`: paid roles with the staff channels that they open now; `idle`: paid
+    roles without effect."""
+
+    kind: ClassVar[str] = "paywall_leak"
+    open: tuple[int, ...] = ()
+    staff: tuple[tuple[int, int], ...] = ()
+    idle: tuple[int, ...] = ()
+
+
 NoticeBody: TypeAlias = (
     RolesChanged
     | Started
@@ -331,6 +343,7 @@ NoticeBody: TypeAlias = (
     | NotRepeated
     | LedgerNew
     | BackupFailed
+    | PaywallLeak
 )
 
 # The class of each kind, by the name under which the ledger keeps it.

@@ -29,6 +29,7 @@ from billing.model import (
     PaymentFailed,
     PaymentRecovered,
     PaymentWaits,
+    PaywallLeak,
     Plan,
     RefundedByHand,
     Revoked,
@@ -57,6 +58,7 @@ from cogs.views.charges import sums_words
 from cogs.views.intent_outcomes import intent_words
 from cogs.views.layout import titled
 from cogs.views.member_notices import MemberBody, member_button, member_text, roles_text
+from cogs.views.paywall import leak_notice
 from cogs.views.reader import Audience
 from cogs.views.receipt import receipt_text
 from cogs.views.subscription import SubscriptionView, buttons, load_views
@@ -89,6 +91,7 @@ _COLOURS: dict[type[NoticeBody], int] = {
     UnboundPayers: layout.WARN,
     Linked: layout.GOOD,
     RoleRefused: layout.WARN,
+    PaywallLeak: layout.WARN,
     RoleWaits: layout.WARN,
     Screening: layout.WARN,
     PaidWhileBlocked: layout.WARN,
@@ -184,6 +187,8 @@ async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             return ledger_notices.new(body)
         case BackupFailed():
             return ledger_notices.backup_failed()
+        case PaywallLeak() as body:
+            return leak_notice(body)
         case NotRepeated() as body:
             return await ledger_notices.not_repeated(ports, notice, body)
         case Unknown():

@@ -91,6 +91,13 @@ class DiscordWorld(State):
         self.publish("channel_created", guild_id=guild.id, channel_id=channel.id)
         return channel
 
+    def set_overwrite(self, channel: Channel, target: int, *, deny: int = 0, allow: int = 0) -> None:
+        """Set a channel's overwrite for a role, a member or, with the server's id, @everyone, as bits."""
+        guild = next(guild for guild in self.guilds.values() if channel.id in guild.channels)
+        channel.overwrites[target] = (deny, allow)
+        self.tell_guild(guild, "CHANNEL_UPDATE", wire.channel_json(self, channel), GUILDS)
+        self.publish("channel_updated", guild_id=guild.id, channel_id=channel.id)
+
     def delete_channel(self, channel: Channel) -> None:
         """Delete a server's channel."""
         guild = next(guild for guild in self.guilds.values() if channel.id in guild.channels)
