@@ -31,6 +31,7 @@ from billing.ports.provider import (
 from billing.ports.records import (
     Dispute,
     Health,
+    PriceConflict,
     QueueName,
     RecordedSubscription,
     StaleSubscription,
@@ -59,6 +60,7 @@ __all__ = [
     "PaymentPage",
     "PortalOptions",
     "Ports",
+    "PriceConflict",
     "Provider",
     "QueueName",
     "RecordedSubscription",

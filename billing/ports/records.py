@@ -22,6 +22,17 @@ class QueueName(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PriceConflict:
+    """A price that two plans of a server had. `plan`: the name of the younger plan, which lost it; `kept_by`:
+    the name of the older one."""
+
+    provider: str
+    price_id: str
+    plan: str
+    kept_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dispute:
     """A disputed payment. `key` None: it was not for a subscription."""
 

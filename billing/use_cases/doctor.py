@@ -43,6 +43,7 @@ async def diagnose(ports: Ports, guild_id: int, *, owner: bool = False) -> list[
         findings.append(find_no_provider())
     findings += await find_strays(ports.ledger, ports.providers.values(), [guild_id], ports.now())
     findings += await find_nobodys(ports.ledger, ports.providers.values(), guild_id, owner=owner)
+    findings += await find_price_conflicts(ports.ledger, guild_id)
     findings += find_wrong_clock(ports.clock_skew())
     findings += [
         *await _ledger(ports, owner=owner),
@@ -120,6 +121,26 @@ def find_wrong_clock(skew: float) -> list[Finding]:
     code = "finding.clock_ahead" if skew > 0 else "finding.clock_behind"
     says = Text(code, duration=duration(abs(skew)))
     return [Finding(Text("finding.what_clock"), False, says, Text("finding.clock_cure"))]
+
+
+async def find_price_conflicts(ledger: Ledger, guild_id: int) -> list[Finding]:
+    """A finding for each price that two plans of the server had. Earlier versions let two plans share one if
+    they were added in the same moment; the roles given were those of the older plan."""
+    return [
+        Finding(
+            Text("finding.what_price"),
+            False,
+            Text(
+                "finding.price_conflict",
+                price=Verbatim(conflict.price_id),
+                provider=display_name(conflict.provider),
+                plan=conflict.plan,
+                kept_by=conflict.kept_by,
+            ),
+            Text("finding.price_conflict_cure", plan=conflict.plan),
+        )
+        for conflict in await ledger.load_price_conflicts(guild_id, NAMED)
+    ]
 
 
 _UNITS = (("count.days", 86_400), ("count.hours", 3_600), ("count.minutes", 60))

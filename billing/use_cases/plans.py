@@ -84,13 +84,12 @@ async def map_product(
         plan = await load_plan_of(ports, guild_id, plan_id)
         price = await _fetch_price(ports, provider, price_id)
         if price not in (*plan.prices, *plan.former_prices):
-            await _require_free(ports, plan, price)
             plan = replace(plan, former_prices=(*plan.former_prices, price))
         return await ports.ledger.record_plan(plan, str(by), ports.now())
 
 
 def _turn(ports: Ports, guild_id: int) -> asyncio.Lock:
-    """The lock for changes to a server's plans: two plans created at once must not get the same price."""
+    """The lock for changes to a server's plans, so that no change undoes one made meanwhile."""
     return ports.locks.lock(("plans", guild_id))
 
 
@@ -108,7 +107,6 @@ async def _edited(ports: Ports, plan: Plan, edit: PlanUpdate) -> Plan:
         price = (await _fetch_price(ports, provider, price_id.strip()),) if price_id.strip() else ()
         for chosen in price:
             _require_payable(chosen)
-            await _require_free(ports, plan, chosen)
         plan = replace(plan, prices=(*others, *price))
     return plan
 
@@ -126,21 +124,6 @@ def _require_payable(price: Price) -> None:
         raise Conflict(
             Text("error.price_inactive", price=Verbatim(price.id), provider=display_name(price.provider))
         )
-
-
-async def _require_free(ports: Ports, plan: Plan, price: Price) -> None:
-    """Raise Conflict if another plan of this server has or had the price. A price identifies the plan that
-    was bought; with two plans, the older one's roles would be given. Other servers' plans do not matter."""
-    for other in await ports.ledger.load_plans(plan.guild_id):
-        if other.id != plan.id and price.key in {p.key for p in (*other.prices, *other.former_prices)}:
-            raise Conflict(
-                Text(
-                    "error.price_taken",
-                    price=Verbatim(price.id),
-                    plan=other.name,
-                    provider=display_name(price.provider),
-                )
-            )
 
 
 async def _name(ports: Ports, plan: Plan, name: str) -> str:

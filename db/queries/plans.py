@@ -12,9 +12,15 @@ import orjson
 
 from billing.errors import Conflict, NotFound
 from billing.model import Binding, Change, GuildSettings, Plan, Price
+from billing.model.translatable_text import Text, Verbatim
+from billing.ports import PriceConflict
+from billing.provider_names import display_name
 from db.queries.reconcile_queue import enqueue
 from db.queries.rows import PRICE, Row, add_changes, marks, price, price_row, sold_prices, to_json
 from db.queries.subscriptions import SOLD
+
+# Every member's roles are decided with all plans of their server, so that their number has a bound.
+MOST_PLANS, MOST_PRICES = 500, 2_000  # in a server, with those removed or taken off sale
 
 _PLAN = "id, guild_id, name, role_ids, description, hidden, trial_days, removed_at"
 _PRICE_UPDATES = ", ".join(f"{c} = excluded.{c}" for c in PRICE.split(", ")[3:])
@@ -59,6 +65,26 @@ _ON_SALE = """EXISTS (
 _PRICED_AT = """ AND EXISTS (SELECT 1 FROM plan_prices AS named WHERE plan_id = plans.id
     AND named.provider = ? AND named.account = ?)"""
 
+_COUNT_PRICES = """
+    SELECT count(*) FROM plan_prices WHERE plan_id IN (SELECT id FROM plans WHERE guild_id = ?)
+"""
+_TAKEN = """
+    SELECT plans.name FROM plan_prices AS named JOIN plans ON plans.id = plan_id
+    WHERE named.guild_id = ? AND provider = ? AND account = ? AND price_id = ? AND plan_id <> ?
+"""
+# A conflict is over once one of the two plans is removed, or the younger one sells another price there.
+_CONFLICTS = """
+    SELECT lost.provider, lost.price_id, younger.name, older.name FROM plans AS younger
+    CROSS JOIN price_conflicts AS lost ON lost.plan_id = younger.id
+    CROSS JOIN plan_prices AS kept ON kept.guild_id = younger.guild_id AND kept.provider = lost.provider
+        AND kept.account = lost.account AND kept.price_id = lost.price_id
+    CROSS JOIN plans AS older ON older.id = kept.plan_id
+    WHERE younger.guild_id = ? AND younger.removed_at IS NULL AND NOT EXISTS (
+        SELECT 1 FROM plan_prices AS own
+        WHERE own.plan_id = younger.id AND own.provider = lost.provider AND own.on_sale)
+    ORDER BY younger.id LIMIT ?
+"""
+
 # Members who pay for one of these sales or have an override for the plan. Reads only the index, no row of a
 # subscription.
 _CONCERNED = """
@@ -88,8 +114,12 @@ def record_plan(db: sqlite3.Connection, plan: Plan, who: str, at: int) -> Plan:
     if plan.id and (old is None or old.guild_id != plan.guild_id):
         raise NotFound("There is no such plan in this server.")
     if plan.removed_at is None and _name_is_taken(db, plan):
-        raise Conflict(f"There is a plan called {plan.name} already. Choose another name.")
-    plan = _put(db, replace(plan, former_prices=_former(old, plan)))
+        raise Conflict(Text("error.name_taken", plan=plan.name))
+    plan = replace(plan, former_prices=_former(old, plan))
+    _require_room(db, old, plan)
+    if plan.removed_at is None:
+        _require_free(db, plan)
+    plan = _put(db, plan)
     if old is None:
         db.execute(_CARRY_BLOCKS, _asked(plan, _products(plan)))
     if old is None or _giving(old) != _giving(plan):
@@ -108,6 +138,29 @@ def _name_is_taken(db: sqlite3.Connection, plan: Plan) -> bool:
         ).fetchone()
         is not None
     )
+
+
+def _require_room(db: sqlite3.Connection, old: Plan | None, new: Plan) -> None:
+    """Raise Conflict if a new plan or new prices would exceed what a server may have."""
+    plans = db.execute("SELECT count(*) FROM plans WHERE guild_id = ?", (new.guild_id,)).fetchone()[0]
+    if old is None and plans >= MOST_PLANS:
+        raise Conflict(Text("error.too_many_plans", most=MOST_PLANS))
+    before = () if old is None else (*old.prices, *old.former_prices)
+    added = len(new.prices) + len(new.former_prices) - len(before)
+    if added > 0 and db.execute(_COUNT_PRICES, (new.guild_id,)).fetchone()[0] + added > MOST_PRICES:
+        raise Conflict(Text("error.too_many_prices", most=MOST_PRICES))
+
+
+def _require_free(db: sqlite3.Connection, plan: Plan) -> None:
+    """Raise Conflict if another plan of the server has or had one of the prices."""
+    for named in (*plan.prices, *plan.former_prices):
+        if taken := db.execute(_TAKEN, (plan.guild_id, *named.key, plan.id)).fetchone():
+            title, price_id = display_name(named.provider), Verbatim(named.id)
+            raise Conflict(Text("error.price_taken", price=price_id, plan=taken[0], provider=title))
+
+
+def load_price_conflicts(db: sqlite3.Connection, guild_id: int, limit: int) -> list[PriceConflict]:
+    return [PriceConflict(*row) for row in db.execute(_CONFLICTS, (guild_id, limit))]
 
 
 def _former(old: Plan | None, new: Plan) -> tuple[Price, ...]:
@@ -147,10 +200,11 @@ def _put_prices(db: sqlite3.Connection, plan_id: int, plan: Plan) -> None:
         [price_row(p) for p in both],
     )
     db.execute("DELETE FROM plan_prices WHERE plan_id = ?", (plan_id,))
+    guild_id = plan.guild_id if plan.removed_at is None else None
     db.executemany(
-        "INSERT INTO plan_prices (plan_id, position, provider, account, price_id, on_sale)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        [(plan_id, n, *p.key, int(n < len(plan.prices))) for n, p in enumerate(both)],
+        "INSERT INTO plan_prices (plan_id, position, provider, account, price_id, on_sale, guild_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(plan_id, n, *p.key, int(n < len(plan.prices)), guild_id) for n, p in enumerate(both)],
     )
 
 

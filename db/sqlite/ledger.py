@@ -230,6 +230,7 @@ class SqliteLedger(Ledger):
     load_plans_of = _reads(plans.load_plans_of)
     load_sold = _reads(plans.load_sold)
     load_sellers = _reads(plans.load_sellers)
+    load_price_conflicts = _reads(plans.load_price_conflicts)
     load_price = _reads(plans.load_price)
     load_product_prices = _reads(plans.load_product_prices)
     load_prices_on_sale = _reads(plans.load_prices_on_sale)

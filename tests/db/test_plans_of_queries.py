@@ -104,6 +104,7 @@ async def load_plans(ledger: Ledger) -> None:
     await ledger.load_sellers(0, 9)
     await ledger.load_sellers(0, 9, ("stripe", "acct"), removed=False)
     await ledger.load_price(price().key)
+    await ledger.load_price_conflicts(GUILD, 9)
     await ledger.load_product_prices("stripe", "acct", "prod_1")
     await ledger.load_prices_on_sale("stripe", "acct", "", 9)
     await ledger.load_plans(GUILD, removed=True)

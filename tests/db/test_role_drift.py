@@ -43,11 +43,12 @@ def fill(
     overrides: list[Override],
 ) -> list[tuple[Subscription, int]]:
     """Everything recorded; the subscriptions as they are by then, with their members."""
+    taken: set[tuple[str, str, str]] = set()
     for number, plan in enumerate(plans):
-        on_sale, former = plan.prices[:1], (*plan.prices[1:], *plan.former_prices)
-        record_plan(
-            db, replace(plan, id=0, name=str(number), prices=on_sale, former_prices=former), "test", 0
-        )
+        former = tuple(p for p in (*plan.prices, *plan.former_prices) if p.key not in taken)
+        if plan.removed_at is None:
+            taken |= {p.key for p in former}
+        record_plan(db, replace(plan, id=0, name=str(number), prices=(), former_prices=former), "test", 0)
     kept = []
     for number, (subscription, member) in enumerate(bought):
         key = SubscriptionKey("stripe", "test", str(number))

@@ -6,14 +6,19 @@ from collections.abc import Collection
 from typing import Protocol
 
 from billing.model import GuildSettings, Plan, Price
+from billing.ports.records import PriceConflict
 
 
 class PlanLedger(Protocol):
     """Plans, prices and server settings."""
 
     async def record_plan(self, plan: Plan, who: str, at: int) -> Plan:
-        """Insert a plan (id 0) or replace it, and queue every member whom the change may affect. Conflict if
-        a plan on sale in the server already has that name. A price taken off sale becomes a former price."""
+        """Insert a plan (id 0) or replace it, and queue every member whom the change may affect. A price
+        taken off sale becomes a former price.
+
+        Conflict if another plan that is not removed has that name in the server, or has or had one of the
+        prices: the price says which plan was bought.
+        """
 
     async def load_plan(self, plan_id: int) -> Plan | None:
         """The plan with this id, even if removed; None if there is none."""
@@ -34,6 +39,10 @@ class PlanLedger(Protocol):
         """Up to `limit` ids of servers that sell plans, ordered, each greater than `after`. `at`: only those
         with a price, also a former one, at this provider and account. `removed`: those whose plans have all
         been removed count too."""
+
+    async def load_price_conflicts(self, guild_id: int, limit: int) -> list[PriceConflict]:
+        """Up to `limit` prices that two plans of a server had in a ledger of an earlier version, and that the
+        younger plan lost and has not replaced."""
 
     async def load_price(self, key: tuple[str, str, str]) -> Price | None:
         """The recorded data of a price that a plan names; None if no plan does. `key`: as in `Price.key`."""

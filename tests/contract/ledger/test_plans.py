@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from billing.errors import Conflict, NotFound
-from billing.model import Binding, GuildSettings, Item, OverrideKind, Status, Step
+from billing.model import Binding, GuildSettings, Item, OverrideKind, Plan, Status, Step
 from billing.ports import Ledger
+from db.queries import plans
 from tests.contract.ledger.nouns import (
     ANNA,
     BERT,
@@ -42,7 +44,7 @@ async def test_a_plan_is_loaded_as_recorded(ledger: Ledger) -> None:
 
 async def test_plans_are_loaded_in_the_order_they_were_added(ledger: Ledger) -> None:
     gold = await ledger.record_plan(plan(), "1", 10)
-    silver = await ledger.record_plan(plan("Silver"), "1", 10)
+    silver = await ledger.record_plan(plan("Silver", prices=(price("price_2"),)), "1", 10)
     elsewhere = await ledger.record_plan(plan(guild_id=OTHER_GUILD), "1", 10)
     gold = await ledger.record_plan(replace(gold, name="Gold plus"), "1", 11)
     assert await ledger.load_plans(GUILD) == [gold, silver]
@@ -61,9 +63,9 @@ async def test_a_removed_plan_is_loaded_only_on_request(ledger: Ledger) -> None:
 @pytest.mark.parametrize(("first", "second"), [("Gold", "gOLD"), ("Straße", "STRASSE"), ("ÄRA", "ära")])
 async def test_a_plan_name_is_unique_in_a_server(ledger: Ledger, first: str, second: str) -> None:
     added = await ledger.record_plan(plan(first), "1", 10)
-    other = await ledger.record_plan(plan("Other"), "1", 10)
-    for again in (plan(second), replace(other, name=second)):
-        with pytest.raises(Conflict):
+    other = await ledger.record_plan(plan("Other", prices=()), "1", 10)
+    for again in (plan(second, prices=()), replace(other, name=second)):
+        with pytest.raises(Conflict, match=r"error.name_taken"):
             await ledger.record_plan(again, "1", 11)
     assert await ledger.load_plans(GUILD) == [added, other]
     await ledger.record_plan(replace(added, name=second), "1", 12)
@@ -76,6 +78,49 @@ async def test_the_name_of_a_removed_plan_can_be_used_again(ledger: Ledger) -> N
     await ledger.record_plan(plan(), "1", 12)
     with pytest.raises(Conflict):
         await ledger.record_plan(gone, "1", 13)
+
+
+async def test_of_two_plans_with_the_same_price_the_second_is_refused(ledger: Ledger) -> None:
+    both = (plan("Silver"), plan("Bronze", prices=(price("price_2"),), former_prices=(price(),)))
+    made = await asyncio.gather(*(ledger.record_plan(one, "1", 10) for one in both), return_exceptions=True)
+    assert [type(one) for one in made] == [Plan, Conflict]
+    assert str(made[1]) == "error.price_taken plan=Silver price=price_1 provider=Stripe"
+    assert await ledger.load_plans(GUILD) == made[:1]
+
+
+async def test_a_price_can_move_to_another_plan_only_after_its_plan_is_removed(ledger: Ledger) -> None:
+    gold = await ledger.record_plan(plan(), "1", 10)
+    gold = await ledger.record_plan(replace(gold, prices=(price("price_2"),)), "1", 10)
+    silver = await ledger.record_plan(plan("Silver", prices=(price("price_3"),)), "1", 10)
+    for taken in (price(), price("price_2")):
+        with pytest.raises(Conflict, match=r"error.price_taken plan=Gold"):
+            await ledger.record_plan(replace(silver, prices=(taken,)), "1", 11)
+    await ledger.record_plan(replace(gold, removed_at=11), "1", 11)
+    moved = await ledger.record_plan(replace(silver, prices=(price(),)), "1", 12)
+    assert moved.prices == (price(),)
+    with pytest.raises(Conflict, match=r"error.price_taken plan=Silver"):
+        await ledger.record_plan(gold, "1", 13)
+
+
+async def test_a_server_has_a_limited_number_of_plans_and_prices(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plans, "MOST_PLANS", 2)
+    monkeypatch.setattr(plans, "MOST_PRICES", 3)
+    gold = await ledger.record_plan(plan(), "1", 10)
+    gold = await ledger.record_plan(replace(gold, prices=(price("price_2"),)), "1", 10)
+    silver = await ledger.record_plan(plan("Silver", prices=(price("price_3"),)), "1", 10)
+    with pytest.raises(Conflict, match=r"error.too_many_prices most=3"):
+        await ledger.record_plan(replace(silver, prices=(price("price_4"),)), "1", 11)
+    await ledger.record_plan(replace(gold, prices=(price(),), removed_at=11), "1", 11)
+    with pytest.raises(Conflict, match=r"error.too_many_plans most=2"):
+        await ledger.record_plan(plan("Bronze", prices=()), "1", 11)
+    await ledger.record_plan(plan(guild_id=OTHER_GUILD), "1", 11)
+
+
+async def test_a_price_can_be_sold_in_two_servers(ledger: Ledger) -> None:
+    for guild_id in (GUILD, OTHER_GUILD):
+        assert (await ledger.record_plan(plan(guild_id=guild_id), "1", 10)).prices == (price(),)
 
 
 async def test_a_price_taken_off_sale_becomes_a_former_price(ledger: Ledger) -> None:
@@ -131,7 +176,7 @@ async def test_servers_that_sell_are_listed_in_order_and_in_parts(ledger: Ledger
     elsewhere = price("P-1", provider="paypal", account="merchant")
     await ledger.record_plan(plan(guild_id=7, prices=(), former_prices=(elsewhere,)), "1", 10)
     for name in ("Gold", "Silver"):
-        await ledger.record_plan(plan(name, guild_id=8), "1", 10)
+        await ledger.record_plan(plan(name, guild_id=8, prices=(price(name),)), "1", 10)
     assert await ledger.load_sellers(0, 9) == [7, 8, 9]
     assert await ledger.load_sellers(0, 2) == [7, 8]
     assert await ledger.load_sellers(8, 9) == [9]
@@ -159,14 +204,14 @@ async def test_prices_are_loaded_by_id_by_product_and_in_parts_while_on_sale(led
 
 async def test_a_changed_price_shows_in_every_plan_that_names_it(ledger: Ledger) -> None:
     gold = await ledger.record_plan(plan(), "1", 10)
-    silver = await ledger.record_plan(plan("Silver", prices=(), former_prices=(price(),)), "1", 10)
+    silver = await ledger.record_plan(
+        plan("Silver", guild_id=OTHER_GUILD, prices=(), former_prices=(price(),)), "1", 10
+    )
     dearer = price(amount=900, active=False, trial_days=3)
     await ledger.record_price(dearer)
     await ledger.record_price(price("nobody names it"))
-    assert await ledger.load_plans(GUILD) == [
-        replace(gold, prices=(dearer,)),
-        replace(silver, former_prices=(dearer,)),
-    ]
+    assert await ledger.load_plans(GUILD) == [replace(gold, prices=(dearer,))]
+    assert await ledger.load_plans(OTHER_GUILD) == [replace(silver, former_prices=(dearer,))]
 
 
 async def paying_members(ledger: Ledger) -> None:

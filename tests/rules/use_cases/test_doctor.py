@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest.mock import AsyncMock, call
 
 import pytest
 
 from billing.errors import LedgerDamaged, ProviderRefused, ProviderUnavailable, RoleAboveBot
 from billing.model import Finding, Status
 from billing.model.translatable_text import MemberRef, Text
+from billing.ports import PriceConflict
 from billing.use_cases.doctor import WAITS_TOO_LONG, diagnose, fix
 from billing.use_cases.revoke import revoke
 from billing.use_cases.sweep import sweep
@@ -120,6 +122,20 @@ async def test_subscriptions_at_an_account_no_longer_connected_are_a_finding(pay
 async def test_subscriptions_at_a_provider_that_is_off_are_a_finding(paying: RulesHarness) -> None:
     found = await diagnose(replace(paying.ports, providers={}), GUILD)
     assert faults(found) == ["Payment providers", "Payments elsewhere"]
+
+
+async def test_a_price_that_two_plans_had_is_a_finding_that_names_both(
+    world: RulesHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conflicts = AsyncMock(return_value=[PriceConflict("stripe", "price_1", "Silver", "Gold")])
+    monkeypatch.setattr(world.ledger, "load_price_conflicts", conflicts)
+    (found,) = [f for f in await diagnose(world.ports, GUILD) if f.what == Text("finding.what_price")]
+    assert not found.ok
+    assert plain_words(found.message).startswith(
+        "The plans Gold and Silver had the same price at Stripe, price_1."
+    )
+    assert "set it for Silver with /plans edit" in plain_words(found.cure)
+    assert conflicts.await_args == call(GUILD, 10)
 
 
 async def test_ended_subscriptions_at_a_former_account_are_no_finding(paying: RulesHarness) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from billing.errors import Conflict, NotFound, ProviderNotFound, ProviderUnavailable
+from billing.locks import KeyedLocks
 from billing.model import Item, Plan
 from billing.use_cases.plans import (
     DESCRIPTION_LIMIT,
@@ -224,12 +225,17 @@ class TestOnePriceForOnePlan:
     async def test_two_simultaneous_plans_cannot_both_get_a_price(
         self, world: RulesHarness, plan: Plan
     ) -> None:
+        """Two processes have no lock in common, so that the ledger alone decides."""
         names = ("One", "Two")
         edits = [replace(SUPPORTER, name=name, price_ids={"stripe": "price_2"}) for name in names]
+        apart = [replace(world.ports, locks=KeyedLocks()) for _ in names]
         made = await asyncio.gather(
-            *(add_plan(world.ports, GUILD, edit, ADMIN) for edit in edits), return_exceptions=True
+            *(add_plan(ports, GUILD, edit, ADMIN) for ports, edit in zip(apart, edits, strict=True)),
+            return_exceptions=True,
         )
-        assert {type(one) for one in made} == {Plan, Conflict}
+        (refused,) = (one for one in made if isinstance(one, Conflict))
+        (added,) = (one for one in made if isinstance(one, Plan))
+        assert str(refused) == f"error.price_taken plan={added.name} price=price_2 provider=Stripe"
 
     async def test_a_plans_own_price_and_another_servers_price_can_be_used(
         self, world: RulesHarness, plan: Plan

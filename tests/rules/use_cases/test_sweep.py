@@ -17,6 +17,7 @@ from tests.rules.builders import (
     DAY,
     GUILD,
     MEMBER,
+    OTHER_GUILD,
     ROLE,
     make_checkout,
     make_key,
@@ -218,8 +219,9 @@ async def test_each_price_is_fetched_once_and_none_after_an_outage(
     world: RulesHarness,
 ) -> None:
     second = make_price("price_2")
-    for number, prices in enumerate([(make_price(),), (make_price(),), (second,)]):
-        await world.add_plan(make_plan(number, prices=prices))
+    await world.add_plan()
+    await world.add_plan(replace(make_plan(2), guild_id=OTHER_GUILD))
+    await world.add_plan(make_plan(3, prices=(second,)))
     await refresh_prices(world.ports)
     assert world.provider.count("fetch_price") == 2
     world.provider.fail("fetch_price", ProviderUnavailable())
