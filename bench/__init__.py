@@ -1,1 +1,1 @@
-"""Performance: each figure is compared with a floor measured in the same round. `make bench` runs all."""
+"""Performance measurements, each compared with a floor measured in the same round; `make bench` runs all."""

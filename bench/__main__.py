@@ -1,7 +1,7 @@
-"""`python -m bench [TOPIC …]`: run all topics, or those named, and show the table.
+"""`python -m bench [TOPIC …]` runs all topics, or those named, and prints the table of figures.
 
-Each topic runs in a process of its own, so that what one leaves in memory is not measured with the next.
-The page in docs/ is written only if all topics ran.
+Each topic runs in a process of its own, so that memory left over from one does not affect the next. The page
+in docs/ is written only if all topics ran.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LONGEST_TOPIC = 600  # seconds; five rounds take half of it on a slow machine
 
 
 class Failed(Exception):  # noqa: N818 - a topic failed
-    """A topic gave no figures; the sentence says which."""
+    """Raised when a topic gave no figures; its text says which."""
 
 
 def names() -> list[str]:
@@ -33,7 +33,7 @@ def names() -> list[str]:
 
 
 def run(topic: str, rounds: int) -> list[Figure]:
-    """Return one topic's figures, measured in another process."""
+    """Measure one topic in another process, and return its figures."""
     with tempfile.NamedTemporaryFile("r", suffix=".json") as answer:
         command = [sys.executable, "-m", "bench", topic, "--rounds", str(rounds), "--into", answer.name]
         try:

@@ -1,4 +1,4 @@
-"""Hands commands to a real discord.py client without a network, and times its answers."""
+"""Passes commands to a real discord.py client without a network, and times its answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MESSAGE: dict[str, Any] = {
 
 
 class Wire:
-    """Replaces discord.py's HTTP requests for interactions; `answers` holds the time of each answer."""
+    """Replaces discord.py's HTTP requests for interactions; `answers` records when each was answered."""
 
     def __init__(self) -> None:
         self.answers: asyncio.Queue[float] = asyncio.Queue()
@@ -49,7 +49,7 @@ class Wire:
         client._connection.user = discord.ClientUser(state=client._connection, data=_OWN)
 
     async def give(self, client: discord.Client, command: str, member_id: int, answers: int) -> list[float]:
-        """Hand over a command; return the seconds from its arrival to each of its answers."""
+        """Pass a command to the client; return the seconds from its arrival to each of its answers."""
         begun = perf_counter()
         client._connection.parse_interaction_create(_payload(command, member_id))  # type: ignore[arg-type]  # as the gateway hands it over
         return [await self.answers.get() - begun for _ in range(answers)]

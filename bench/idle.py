@@ -1,4 +1,7 @@
-"""The program's ports over a ledger of any size, with a provider and a Discord that answer at once."""
+"""The program's use cases over a ledger of any size, without network, worker or waiting.
+
+The provider and Discord are replaced by objects that answer at once.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,12 @@ class FixedClock:
         return float(NOW)
 
     async def sleep(self, seconds: float) -> None:
-        """Raise if called: nothing here sleeps."""
+        """Raise NotImplementedError, because nothing here may sleep."""
         raise NotImplementedError
 
 
 class IdleStripe:
-    """Answers fetches from the subscriptions put into it, without a network."""
+    """A Stripe without a network that answers with the subscriptions put into it."""
 
     name, title, account, keeps_period, lists_all = "stripe", "Stripe", ACCOUNT, True, True
 
@@ -41,12 +44,12 @@ class IdleStripe:
         self.subscriptions: dict[str, Subscription] = {}
 
     async def fetch_subscription(self, subscription_id: str) -> Subscription:
-        """Return the subscription as last changed."""
+        """Return the subscription in its current state."""
         return self.subscriptions[subscription_id]
 
 
 class GrantedRoles:
-    """Reports for every member the roles that the ledger says were granted."""
+    """A RoleGateway that reports the roles which the ledger says were granted."""
 
     def __init__(self, ledger: SqliteLedger) -> None:
         self._ledger = ledger
@@ -60,23 +63,25 @@ class GrantedRoles:
         return {one: await self.fetch_member(guild_id, one) for one in member_ids}
 
     async def fetch_owners(self) -> frozenset[int]:
-        """Nobody owns the application."""
+        """Return no ids, because nobody owns the application."""
         return frozenset()
 
     def is_in(self, guild_id: int) -> bool:
-        """The bot is in every server."""
+        """Return True for every server."""
         return True
 
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str
     ) -> None:
-        """Never called: roles are always as granted."""
+        """Raise NotImplementedError, because roles are always as granted."""
         raise NotImplementedError
 
 
 class IdleProgram:
-    """A ledger and the use cases on it, without worker, network or Discord: the caller decides when to
-    work."""
+    """A ledger and the use cases on it; the caller decides when to work.
+
+    There is no worker, network or Discord.
+    """
 
     def __init__(self, ledger: SqliteLedger, subscriptions: int) -> None:
         self.ledger, self.stripe = ledger, IdleStripe()
@@ -102,8 +107,10 @@ class IdleProgram:
                 return found
 
     async def work(self, picked: Sequence[Subscription]) -> None:
-        """Carry one event for each subscription through to its member: schedule its end, or take that
-        back."""
+        """Process one event for each subscription through to its member.
+
+        Each event schedules the subscription's end, or undoes that.
+        """
         led, at = self.ledger, NOW
         events = []
         for one in picked:
@@ -125,7 +132,7 @@ class IdleProgram:
         return member_id(self._random.randrange(members))
 
     async def lags(self, work: Any) -> tuple[float, list[float]]:
-        """Await `work`; return its seconds, and by how many seconds each 1 ms timer was late meanwhile."""
+        """Await `work`; return its seconds, and how late each 1 ms timer was meanwhile, in seconds."""
         loop, late = asyncio.get_running_loop(), list[float]()
 
         async def watch() -> None:

@@ -1,4 +1,4 @@
-"""Makes ledgers of any size quickly: real files of the newest schema, filled by SQLite itself.
+"""Creates ledgers of any size quickly: real files of the newest schema, filled by SQLite itself.
 
 One server sells three plans at two prices each. Nine in ten subscriptions are a member's newest, the tenth is
 an older one that has ended; one member in ten thousand pays twice. A fixed hash spreads members, plans and
@@ -87,24 +87,24 @@ class Size:
 
     @classmethod
     def of(cls, subscriptions: int) -> Size:
-        """Ten subscriptions to nine members."""
+        """Return the size with nine members to ten subscriptions."""
         return cls(subscriptions, max(1, subscriptions * 9 // 10))
 
 
 def price(number: int) -> Price:
-    """One of a plan's two prices: the even number is billed monthly, the odd one yearly."""
+    """Return one of a plan's two prices: an even number is billed monthly, an odd one yearly."""
     interval = "year" if number % 2 else "month"
     name = f"price_1Big{number:020d}"
     return Price("stripe", ACCOUNT, name, f"prod_Big{number // 2:010d}", 500, "eur", interval)
 
 
 def member_id(number: int) -> int:
-    """The Discord id of the ledger's member with that number, counted from 0."""
+    """Return the Discord id of the ledger's member with that number, counted from 0."""
     return 100_000_000_000_000_000 + number * MEMBER_STEP
 
 
 def make(path: Path, size: Size, now: int = NOW) -> None:
-    """Write a ledger to a new file, as it would be at `now` (unix seconds)."""
+    """Write a ledger to a new file, in its state at `now` (unix seconds)."""
     path.touch()
     db = sqlite3.connect(path, isolation_level=None)
     try:

@@ -1,4 +1,4 @@
-"""Send signed notifications from a process of its own: `python -m bench.load` reads one Order from stdin.
+"""Sends signed notifications from a separate process: `python -m bench.load` reads one Order from stdin.
 
 It speaks HTTP over a plain socket instead of using an HTTP client, because it must use only a small part of
 the CPU time that the server needs, or the measurement would include it. It writes the Tally to stdout.
@@ -29,7 +29,7 @@ PATIENCE = 10.0  # seconds for the last answers
 
 @dataclass(frozen=True)
 class Order:
-    """Where to send events, and how: until `seconds` have passed or all bodies are sent.
+    """Where and how to send events: until `seconds` have passed or all bodies are sent.
 
     With `rate` 0 each connection sends again as soon as it is answered. Otherwise `rate` events a second are
     due, whether or not earlier ones were answered, and waiting for a free connection counts as waiting.
@@ -46,9 +46,9 @@ class Order:
 
 @dataclass(frozen=True)
 class Tally:
-    """The result of an order, with times in seconds.
+    """The results of an order, with times in seconds.
 
-    `began` is a time.perf_counter value, which all processes share.
+    `began`: a time.perf_counter value, which all processes share.
     """
 
     answered: int
@@ -65,7 +65,7 @@ class Tally:
 
 
 def send(order: Order) -> Tally:
-    """Carry out the order in another process. Raises RuntimeError if any notification was refused."""
+    """Execute the order in another process. Raises RuntimeError if any notification was refused."""
     command = [sys.executable, "-m", "bench.load"]
     asked = json.dumps(asdict(order))
     done = subprocess.run(
@@ -80,12 +80,12 @@ def send(order: Order) -> Tally:
 
 
 def subscription_id(number: int) -> str:
-    """The id of the subscription that the event of that number is about."""
+    """Return the id of the subscription that the event with that number is about."""
     return f"sub_{number:020d}"
 
 
 def body(number: int, now: int) -> bytes:
-    """An event of 4 KB about a subscription of its own; no two have the same id."""
+    """Return an event of 4 KB about a subscription of its own; no two events have the same id."""
     details = {"subscription": subscription_id(number), "metadata": {}}
     invoice = {
         "id": f"in_{number:020d}",
@@ -112,7 +112,7 @@ def body(number: int, now: int) -> bytes:
 
 
 def requests(order: Order) -> list[bytes]:
-    """Return whole HTTP requests, signed now."""
+    """Return complete HTTP requests, one for each event of the order, signed now."""
     now = int(time.time())
     head = (
         f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{order.port}\r\nAccept: */*\r\n"

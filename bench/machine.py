@@ -1,4 +1,4 @@
-"""Assign cores to processes, and provide a folder on the disk.
+"""Assigns cores to processes, and provides a folder on the disk.
 
 `python -m bench.machine COMMAND …` runs that command on the cores of a server.
 """
@@ -25,7 +25,7 @@ _SYNCS = 100
 
 
 def pin(role: str) -> None:
-    """Give the load generator a core of its own and a server all others; with a single core, both share it.
+    """Give the load generator a core of its own and a server all others; a single core is shared by both.
 
     The generator's core is one that receives no interrupts of the disk (`find_disk`).
     """
@@ -41,7 +41,7 @@ def find_disk() -> None:
     """Find the core that handles the disk's interrupts, for every later `pin`.
 
     A sync that waits for the generator's core takes 40 % longer than in a process that the scheduler may
-    move, which is how owners run it.
+    move, as it may when owners run the program.
     """
     if not _INTERRUPTS.exists():
         return

@@ -41,7 +41,7 @@ NOBODY = "http://127.0.0.1:9"  # the port to discard to; nothing listens there
 
 
 def settings(folder: Path, discord: str, stripe: str) -> Settings:
-    """Return the settings of a program that reaches its providers and Discord at these addresses."""
+    """Return settings with which the program reaches its providers and Discord at these addresses."""
     read = Settings.from_env(
         {
             "DISCORD_TOKEN": "bench.token",
@@ -78,7 +78,7 @@ async def dues(folder: Path, neighbours: str, started: Callable[[int], None]) ->
 
 
 async def rush(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
-    """Run the program with its pace. `neighbours`: the addresses of Discord and Stripe."""
+    """Run the program with its pace. `neighbours`: the base URLs of Discord and Stripe."""
     told = settings(folder, *neighbours.split())
     assert told.stripe is not None  # noqa: S101 - the settings name a key
     live = replace(told, stripe=replace(told.stripe, api_key=LIVE_KEY))
@@ -86,8 +86,10 @@ async def rush(folder: Path, neighbours: str, started: Callable[[int], None]) ->
 
 
 def unpace() -> None:
-    """Let the program call as fast as it can, because the stand-ins need no sparing and the pace costs no
-    CPU."""
+    """Remove the program's limits on its own calls.
+
+    The stand-ins need no protection, and the pace costs no CPU time.
+    """
     pace.LIMITS = dict.fromkeys(pace.LIMITS, pace.UNPACED)
     discord_rate_limits.CALLS_PER_SECOND = 1e9
 
@@ -95,7 +97,7 @@ def unpace() -> None:
 async def watch_lag() -> None:
     """For each line on stdin, print how late every 1 ms timer was since the last line, in seconds.
 
-    The timers start with the first line, so that servers that are never asked bear no cost.
+    The timers start with the first line, so that they cost nothing in servers that are never asked.
     """
     lags: list[float] = []
     loop = asyncio.get_running_loop()
@@ -145,7 +147,7 @@ class Server:
     _process: subprocess.Popen[str]
 
     def lags(self) -> list[float]:
-        """Return how late the event loop's timers were since the last request for this, in seconds."""
+        """Return how late the event loop's 1 ms timers were since the last call, in seconds."""
         self.say("")
         found: list[float] = json.loads(cast("IO[str]", self._process.stdout).readline())
         return found
@@ -159,7 +161,7 @@ class Server:
 
 @contextmanager
 def serving(mode: str, folder: Path, neighbours: str = NOBODY) -> Iterator[Server]:
-    """A server in its own process until the context is left. It logs to `folder`."""
+    """Run a server in its own process until the context is left. It logs to `folder`."""
     command = [sys.executable, "-m", "bench.server", mode, str(folder), neighbours]
     with running(command, folder, mode) as server:
         yield server

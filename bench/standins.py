@@ -1,7 +1,7 @@
 """Stand-ins for Discord and Stripe that answer at once, in the measuring process.
 
-The stand-ins themselves answer the requests that are made for every event. They hand the rest of Discord
-(login, gateway, commands) on to the local Discord.
+They answer the requests that are made for every event themselves. All other requests to Discord (login,
+gateway, commands) are passed to the local Discord of standins/.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class StandIns:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
-        """Serve both stand-ins at one base address, which this yields, until the context is left."""
+        """Serve both stand-ins until the context is left; yield their common base URL."""
         await self._discord.start(0)
         member = f"{API}/guilds/{{guild}}/members/{{member}}"
         app = web.Application()
@@ -81,7 +81,7 @@ class StandIns:
             await self._discord.stop()
 
     def given(self, member: int) -> asyncio.Future[float]:
-        """Return a future for the time at which the member gets the role."""
+        """Return a future that gets the time at which the member receives the role."""
         return self._given.setdefault(member, asyncio.get_running_loop().create_future())
 
     def resume(self, numbers: range) -> None:
@@ -155,7 +155,7 @@ class StandIns:
         return web.Response(status=204, headers=_LIMITS)
 
     async def _hand_on(self, request: web.Request) -> web.Response:
-        """Hand a request on to the sandbox's Discord."""
+        """Pass a request on to the local Discord of standins/."""
         self.called_at = time.perf_counter()
         address = f"http://127.0.0.1:{self._discord.port}{request.raw_path}"
         kept = ("Authorization", "Content-Type")

@@ -1,4 +1,4 @@
-"""Figures, and the tables that the bench prints and keeps in docs/."""
+"""Figures, and the Markdown tables of them that the bench prints and writes into docs/."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ _HEAD = ("what", "median", "spread", "reach", "beyond", "")
 
 @dataclass(frozen=True)
 class Figure:
-    """One row of the table: a figure for each round, and the two marks it is compared with, if it has any.
+    """One row of the table: a figure for each round, and the two marks that it is compared with, if any.
 
-    `rounds` are ratios to the floor measured in the same round, or amounts in `unit` if the marks are
-    amounts.
+    `rounds`: ratios to the floor measured in the same round, or amounts in `unit` if the marks are amounts.
     """
 
     what: str
@@ -35,7 +34,7 @@ class Figure:
 
     @property
     def median(self) -> float:
-        """The value that is compared with the marks."""
+        """Return the median of the rounds, which is compared with the marks."""
         return median(self.rounds)
 
     @property
@@ -51,7 +50,7 @@ class Figure:
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """Return the table in Markdown, aligned for a terminal too, with notes below.
+    """Return the table in Markdown, also aligned for a terminal, with notes below.
 
     The columns of the marks are left out if no figure has any.
     """
@@ -79,7 +78,7 @@ def _amount(value: float) -> str:
 
 
 def machine() -> str:
-    """Return the cores, Python and SQLite with which the figures were measured."""
+    """Return the number of cores and the versions of Python and SQLite used for the figures."""
     return (
         f"{len(os.sched_getaffinity(0))} cores ({platform.machine()}, {platform.system()}), "
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"

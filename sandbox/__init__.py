@@ -1,1 +1,1 @@
-"""Dues on one machine: a local Discord and Stripe, the real bot between them, a tour and a page."""
+"""Runs Dues on one machine: the real bot between local stand-ins, with a tour and a page."""

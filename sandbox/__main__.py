@@ -1,4 +1,4 @@
-"""`python -m sandbox`: the tour, then the page. TOUR=only: the tour alone. TOUR=off: the page alone.
+"""`python -m sandbox` plays the tour, then opens the page. TOUR=only: only the tour. TOUR=off: only the page.
 
 LOCALE=de: the people on the page speak German. The tour is in English.
 """
@@ -24,7 +24,7 @@ INTERRUPTED = 130  # what shells report for a program that was ended by a signal
 
 
 async def play_tour(pace: float) -> bool:
-    """Set the stage, play the tour on it, and remove it; return whether every step came out right."""
+    """Start the stage, play the tour on it and remove it; return True if every step succeeded."""
     print("Starting a local Discord, a local Stripe, a local PayPal, and the bot between them …", flush=True)
     started = time.monotonic()
     async with open_stage() as stage:
@@ -39,7 +39,7 @@ async def play_tour(pace: float) -> bool:
 
 
 async def run(choice: str) -> int:
-    """Play the tour and open the page, as chosen; return the exit code."""
+    """Play the tour and open the page, as chosen; return the process's exit code."""
     _end_on_sigterm()
     watched = choice != "only" and sys.stdout.isatty()
     if choice != "off" and not await play_tour(PACE if watched else 0.0):

@@ -1,4 +1,4 @@
-"""Actions of people at the club, printed as they happen, and the look-ups that check each claim."""
+"""Actions of the tour's people, printed as they happen, and checks of the tour's claims."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ PATIENCE = 8.0  # real seconds to wait for anything to happen
 
 
 class Failed(Exception):  # noqa: N818 - named by what happened
-    """A check failed, so the rest of the tour would make no sense."""
+    """Raised when a check failed, because the rest of the tour would then make no sense."""
 
 
 class Acting:
-    """Mia, Tom and Ada on their stage. Counts the checks that were made."""
+    """Acts for Mia, Tom and Ada on their stage, and counts the checks that were made."""
 
     def __init__(self, stage: Stage, terminal: Terminal) -> None:
         self.stage, self.tell = stage, terminal
@@ -34,7 +34,7 @@ class Acting:
         options: dict[str, Any] | None = None,
         shown: dict[str, Any] | None = None,
     ) -> Reply:
-        """Use a slash command; `shown` is how its options look to the person."""
+        """Use a slash command. `shown`: its options as the person sees them."""
         self.tell.types(who, command, shown or options or {})
         return await who.run(self.stage.general, command, options)
 
@@ -56,13 +56,13 @@ class Acting:
         self.check("and comes back to a page that says what happens now", "/return" in done.url)
 
     async def asks_to_cancel(self) -> Reply:
-        """Let Mia use /cancel, and return the bot's question."""
+        """Use /cancel as Mia, and return the bot's question."""
         question = await self.types(self.mia, "cancel")
         self.tell.reads(question)
         return question
 
     async def confirms(self, question: Reply) -> Reply:
-        """Let Mia answer the question, and return the receipt."""
+        """Confirm the question as Mia, and return the receipt."""
         self.tell.does(self.mia, "presses [ Cancel subscription ]")
         button = question.button("Cancel subscription")
         self.check("it is asked once, with a red button", button.style == "danger")
@@ -72,12 +72,12 @@ class Acting:
         return receipt
 
     async def turn_to(self, moment: float) -> None:
-        """Turn the clock on to a moment, in unix seconds."""
+        """Advance the clock to a moment, in unix seconds."""
         self.tell.note(f"… the clock turns to {date(moment)} …")
         await self.stage.turn(max(moment - self.stage.clock.now(), 0))
 
     async def gets(self, who: Person, text: str, *, quietly: bool = False) -> Card:
-        """Wait for a direct message and show it."""
+        """Wait for a direct message to the person that contains `text`, and print it unless `quietly`."""
         card = await who.dm_containing(text, PATIENCE)
         if quietly:
             self.check(f"{who.name} is told in a direct message too", ok=True)
@@ -112,6 +112,6 @@ class Acting:
         await self.happens(f"{who.name}'s role {role} is gone", lambda: role not in self.stage.roles_of(who))
 
     async def keeps(self, who: Person, role: str) -> None:
-        """Check that the person still has the role once no work is left."""
+        """Check that the person still has the role once all pending work is done."""
         await self.stage.settle()
         self.check(f"{who.name} keeps the role {role}", role in self.stage.roles_of(who))

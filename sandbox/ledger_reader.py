@@ -1,4 +1,4 @@
-"""Read the bot's ledger while the bot has it open: for the page, and for waiting. Nothing is written."""
+"""Reads the bot's ledger while the bot has it open, for the page and for waiting. Nothing is written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SELECT (SELECT count(*) FROM inbox WHERE done_at IS NULL)
 
 @dataclass(frozen=True)
 class Row:
-    """One row of history, as the ledger stores it. `at` is in unix seconds."""
+    """One row of the ledger's history. `at`: unix seconds."""
 
     id: int
     at: int
@@ -37,13 +37,16 @@ class Row:
 
 
 class LedgerPeek:
-    """A read-only connection. SQLite's write-ahead log lets it read while the bot writes."""
+    """A read-only connection to the ledger.
+
+    SQLite's write-ahead log lets it read while the bot writes.
+    """
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the connection to the ledger."""
         self._db.close()
 
     def version(self) -> int:
@@ -51,20 +54,20 @@ class LedgerPeek:
         return int(self._one("PRAGMA data_version"))
 
     def history(self, limit: int, after: int = 0) -> list[Row]:
-        """Return the newest rows first; with `after`, only those with a larger id."""
+        """Return the newest rows of the history first; with `after`, only those with a larger id."""
         with closing(self._db.execute(_HISTORY, (after, limit))) as cursor:
             return [Row(*row) for row in cursor]
 
     def member_of(self, checkout_id: str) -> int | None:
-        """Return the member for whom a payment page was made; None if there is no such page."""
+        """Return the id of the member for whom a payment page was made; None if there is no such page."""
         return self._some("SELECT member_id FROM checkouts WHERE id = ?", checkout_id)
 
     def paid_through(self, subscription_id: str) -> int | None:
-        """Return until when a subscription is paid, in unix seconds; None if the ledger does not know."""
+        """Return until when a subscription is paid, in unix seconds; None if the ledger lacks it."""
         return self._some("SELECT paid_through FROM subscriptions WHERE id = ?", subscription_id)
 
     def open_work(self, now: float) -> int:
-        """Return how many items of work are due for the bot at this moment (unix seconds)."""
+        """Return how many items of work are due at this moment (unix seconds)."""
         return int(self._one(_OPEN_WORK, {"now": int(now)}))
 
     def _some(self, statement: str, value: str) -> int | None:

@@ -1,4 +1,4 @@
-"""Set the stage: a server with people, a shop with prices, and the real bot between the stand-ins."""
+"""Starts the sandbox's stage: a server with people, a shop with prices, and the real bot."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PAUSE = 0.02  # real seconds between two looks at the bot's remaining work
 
 
 class NotReadyError(Exception):
-    """The stage could not be set, or did not come to rest; the sentence says what was awaited."""
+    """Raised when the stage could not start or did not finish its work; its text says what was awaited."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Shop:
 
 @dataclass(frozen=True)
 class Stage:
-    """Everything that the tour and the page use."""
+    """The running sandbox: clock, stand-ins, people, shop and ledger, as used by the tour and the page."""
 
     clock: MovableClock
     world: DiscordWorld
@@ -84,7 +84,7 @@ class Stage:
 
     @property
     def people(self) -> tuple[Person, ...]:
-        """Return the people whom one can play: two members, and the server's owner."""
+        """Return the people as whom one can act: two members, and the server's owner."""
         return self.mia, self.tom, self.ada
 
     @property
@@ -94,7 +94,7 @@ class Stage:
 
     @property
     def general(self) -> Channel:
-        """Return the channel that everybody sees."""
+        """Return the channel that everybody can see."""
         return self.guild.channel("general")
 
     @property
@@ -119,7 +119,7 @@ class Stage:
         ]
 
     async def open_shop(self) -> None:
-        """Let the admin type the commands that open the shop.
+        """Run, as the admin, the commands that open the shop.
 
         Raises NotReadyError if the bot does not accept one.
         """
@@ -131,7 +131,7 @@ class Stage:
                 raise NotReadyError(f"/{command} was answered: {reply.text}")
 
     async def turn(self, seconds: float) -> None:
-        """Turn the clock on and wait until everything that follows from it is done."""
+        """Advance the clock by `seconds`, and wait until all work that becomes due is done."""
         self.clock.advance(seconds)
         await self.settle()
 
@@ -163,9 +163,9 @@ def _plan(name: str, role: object, description: str, prices: dict[str, str]) -> 
 async def open_stage(clock: MovableClock | None = None, *, locale: str = ENGLISH) -> AsyncIterator[Stage]:
     """Start everything on free loopback ports and in a temporary folder; stop and remove it on leaving.
 
-    The clock shows the real time unless another one is given. `locale` is the language that all people have
-    chosen in Discord, such as 'de'. Raises NotReadyError when the bot does not come up, and passes on what
-    the bot itself raises.
+    The clock shows the real time unless another one is given. `locale`: the language that all people have
+    chosen in Discord, such as 'de'. Raises NotReadyError if the bot does not start, and passes on the bot's
+    own errors.
     """
     async with AsyncExitStack() as stack:
         clock = clock or MovableClock()
@@ -190,8 +190,10 @@ async def open_stage(clock: MovableClock | None = None, *, locale: str = ENGLISH
 
 
 def _populate(world: DiscordWorld, locale: str) -> tuple[Person, Person, Person, Guild, Application]:
-    """Create the owner, two members, the bot, the roles below the bot's, and a private channel for the
-    bot."""
+    """Create the owner, two members, the bot, the roles below the bot's, and a private channel.
+
+    The bot posts the admins' notices in the private channel.
+    """
     ada, mia, tom = (world.add_user(name, locale=locale) for name in ("Ada", "Mia", "Tom"))
     guild = world.add_guild(SERVER, owner=ada, locale=locale)
     app = world.add_application(TOKEN, name="Dues", owner=ada, members_intent=True)
@@ -251,7 +253,7 @@ def _settings(discord: DiscordServer, stripe: StripeServer, paypal: PayPalServer
 def free_port() -> int:
     """Return a port of 127.0.0.1 on which nobody listens now.
 
-    It lies below the ports that the system assigns by itself, as any connection could be given one of those
+    It is below the ports that the system assigns by itself, because any connection could get one of those
     before the port is used.
     """
     while True:
@@ -264,7 +266,7 @@ def free_port() -> int:
 async def _start_bot(
     stack: AsyncExitStack, settings: Settings, world: DiscordWorld, app: Application, clock: MovableClock
 ) -> None:
-    """Run the bot until the stack is left; return once people can use its commands."""
+    """Run the bot until the stack is closed; return once people can use its commands."""
     running = asyncio.create_task(bot.serve(settings, clock))
     stack.push_async_callback(_stop_bot, running)
     what = "the bot to log in and register its commands"

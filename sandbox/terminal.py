@@ -1,4 +1,4 @@
-"""Print the tour in a terminal: the commands people type, the messages they read, and the checks."""
+"""Prints the tour in a terminal: the commands people type, the messages they read, and the checks."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _MARKS, _ESCAPED = re.compile(r"(?<!\\)(\*\*|`)"), re.compile(r"\\([\\*_~`|\[\]<
 
 
 def date(at: float) -> str:
-    """Return a day as people write it, in UTC, such as "22 November 2026"."""
+    """Return a day, in UTC, such as "22 November 2026". `at`: unix seconds."""
     day = datetime.fromtimestamp(at, UTC)
     return f"{day.day} {day:%B %Y}"
 
 
 def plain(text: str, guild: Guild, names: dict[int, str], *, direct: bool = False) -> str:
-    """Return a message's markdown as a terminal shows it, with mentions as names and timestamps as dates.
+    """Return a message's Markdown as plain text, with mentions as names and timestamps as dates.
 
     A role's mention does not resolve in a `direct` message.
     """
@@ -51,7 +51,7 @@ def _name(thing: Any, otherwise: str) -> str:
 
 
 def blocks(card: Card) -> Iterator[tuple[str, list[str]]]:
-    """Yield a message from top to bottom: the text of each of its boxes, and the labels of its buttons."""
+    """Yield the blocks of a message from top to bottom: each one's text, and the labels of its buttons."""
     if card.message.content:
         yield card.message.content, []
     for box in card.components:
@@ -63,9 +63,9 @@ def blocks(card: Card) -> Iterator[tuple[str, list[str]]]:
 
 
 class Terminal:
-    """Prints the story, in colour if `colour` is true. `write` prints one line and appends a newline.
+    """Prints the story, in colour if `colour` is true.
 
-    `pace`: the real seconds to wait after each line.
+    `write`: prints one line and appends a newline. `pace`: the real seconds to wait after each line.
     """
 
     def __init__(
@@ -137,6 +137,8 @@ def _typed(value: Any) -> str:
 
 
 def takes_colour() -> bool:
-    """Return True if standard output is a terminal in which colour is not switched off
-    (https://no-color.org)."""
+    """Return True if standard output is a terminal that shows colour.
+
+    Colour can be switched off: see https://no-color.org.
+    """
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

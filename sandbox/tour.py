@@ -1,4 +1,4 @@
-"""The tour: a year at the club, told in a terminal. Every claim is checked against the actual state."""
+"""The tour: a year of a club with paid roles, told in a terminal, with every claim checked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Tour(Acting):
     """Plays the scenes in order."""
 
     async def play(self) -> bool:
-        """Play the tour; return whether every step came out right.
+        """Play the tour; return True if every step succeeded.
 
         The first wrong step ends the tour with a sentence about it.
         """
@@ -34,7 +34,7 @@ class Tour(Acting):
         return True
 
     def scenes(self) -> list[Callable[[], Awaitable[None]]]:
-        """Return the scenes of the story, in order. The first line of each docstring is its title."""
+        """Return the scenes of the story, in order; each one's docstring is printed as its title."""
         return [
             self.opening,
             self.subscribing,
@@ -82,7 +82,7 @@ class Tour(Acting):
         self.check("it names the price and when it renews", _all(reply, "€5.00 a month", "Renews on"))
 
     async def managing(self) -> None:
-        """Mia goes to the payment provider's own page."""
+        """Mia opens the payment provider's own page."""
         reply = await self.types(self.mia, "manage")
         self.tell.reads(reply)
         page = await browser.look(str(reply.button("Open Stripe").url))
@@ -94,7 +94,7 @@ class Tour(Acting):
         self.check("and switch her plan, as Ada allows it", "Update plan" in page.buttons)
 
     async def cancelling(self) -> None:
-        """Mia cancels, at the end of what she paid."""
+        """Mia cancels, and keeps her role for the time that she paid for."""
         receipt = await self.confirms(await self.asks_to_cancel())
         self.check(
             "the receipt has a number and the way back", "Receipt" in receipt.text and bool(receipt.buttons)
@@ -180,7 +180,7 @@ class Tour(Acting):
         self.check("he may subscribe again", bool(_links(again)))
 
     async def returning(self) -> None:
-        """Mia comes back, and pays with PayPal, whose notifications are held up"""
+        """Mia comes back, and pays with PayPal, whose notifications are delayed."""
         reply = await self.types(self.mia, "subscribe", {"plan": "Gold"})
         self.tell.reads(reply)
         self.stage.paypal.delivery_faults.hold = True
@@ -201,7 +201,7 @@ class Tour(Acting):
         self.check("it names PayPal and when it renews", _all(status, "through PayPal", "Renews on"))
 
     async def automatic(self) -> None:
-        """Mia looks after her automatic payments"""
+        """Mia views her automatic payments at PayPal."""
         reply = await self.types(self.mia, "manage")
         self.tell.reads(reply)
         page = await browser.review(str(reply.button("Open PayPal").url), self.mia.name)
@@ -212,7 +212,7 @@ class Tour(Acting):
         self.check("her subscription is there", all(text in shown for text in claimed))
 
     async def parting(self) -> None:
-        """Mia cancels: PayPal ends that at once and for good, and says so first"""
+        """Mia cancels at PayPal, which ends it immediately and for good, as the bot tells her first."""
         question = await self.asks_to_cancel()
         self.check("she is told beforehand what she keeps", _all(question, "You keep", "until"))
         self.check("and that it cannot be undone", "You can't undo this" in question.text)
@@ -228,7 +228,7 @@ class Tour(Acting):
         self.check("nothing before what is paid has ended", "Due today €0.00" in page.text)
 
     async def lapsing(self) -> None:
-        """The month that Mia paid for runs out"""
+        """The month that Mia paid for runs out."""
         ends_at = self.stage.peek.paid_through(self.agreement().id) or 0
         await self.turn_to(ends_at - DAY)
         await self.keeps(self.mia, "Gold")
@@ -238,7 +238,7 @@ class Tour(Acting):
         self.check("nothing was charged again", len(self.sales()) == 1)
 
     async def refunding(self) -> None:
-        """Tom pays with PayPal, throws another chair, and has his money back"""
+        """Tom pays with PayPal, throws another chair, and gets his money back."""
         reply = await self.types(self.tom, "subscribe", {"plan": "Gold"})
         await self.agree(self.tom, reply.button("Pay €5.00 a month with PayPal").url)
         await self.has(self.tom, "Gold")
@@ -255,19 +255,21 @@ class Tour(Acting):
     # The providers' data
 
     def subscription(self, product: str) -> dict[str, Any]:
-        """Return the newest subscription to a product."""
+        """Return the newest Stripe subscription to a product."""
         return [s for s in self.stage.stripe.world.all("subscription") if _product(self.stage, s) == product][
             -1
         ]
 
     def agreement(self) -> Subscription:
-        """Return the newest PayPal subscription that somebody has agreed to."""
+        """Return the newest PayPal subscription that a buyer has approved."""
         found: list[Subscription] = self.stage.paypal.world.all("subscription")
         return [one for one in found if one.buyer is not None][-1]
 
     def looked_up(self) -> list[str]:
-        """Return the subscriptions that the ledger knows because somebody came back from their payment
-        page."""
+        """Return the ids of the subscriptions that the bot looked up when a buyer came back.
+
+        The buyer comes back from the payment page to the bot's own return page.
+        """
         rows = [row for row in self.stage.peek.history(MANY) if row.evidence == "return"]
         return [row.subject.split()[-1] for row in rows]
 

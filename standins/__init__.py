@@ -1,2 +1,1 @@
-"""Local stand-ins for Discord, Stripe and PayPal that are used over real sockets. They know
-nothing of the bot."""
+"""Local stand-ins for Discord, Stripe and PayPal, used over real sockets. They know nothing of the bot."""

@@ -1,5 +1,4 @@
-"""A person on the payment provider's pages, without a browser: fetches pages over HTTP and
-submits their forms."""
+"""Acts as a person with a browser on the payment providers' pages: fetches pages and submits their forms."""
 
 from __future__ import annotations
 
@@ -16,8 +15,7 @@ CARD, OTHER_CARD = "4242 4242 4242 4242", "5555 5555 5555 4444"
 
 @dataclass(frozen=True)
 class Page:
-    """A page as it was received: its final URL, its HTTP status, its text, and the labels of
-    what can be pressed."""
+    """A page as it was received: URL, HTTP status and text, and the labels of its buttons and links."""
 
     url: str
     status: int
@@ -26,36 +24,36 @@ class Page:
 
 
 async def look(url: str) -> Page:
-    """Open a page and return it; redirects are followed."""
+    """Open a page and return it, following redirects."""
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         return _page(str(answer.url), answer.status, await answer.text())
 
 
 async def send(url: str, form: dict[str, str]) -> Page:
-    """Submit a form of a page; return the page that it leads to."""
+    """Submit a form, and return the page that it leads to."""
     async with aiohttp.ClientSession() as session, session.post(url, data=form) as answer:
         return _page(str(answer.url), answer.status, await answer.text())
 
 
 async def pay(url: str, name: str) -> Page:
-    """Fill in the payment page and press its button."""
+    """Fill in the payment page and press its button; return the page that follows."""
     form = {"email": f"{name.lower()}@example.com", "card": CARD, "expiry": "12/40", "name": name}
     return await send(url, form)
 
 
 async def change_card(url: str) -> Page:
-    """Save another card on the management page."""
+    """Save another card on the management page; return the page that follows."""
     return await send(urljoin(f"{url}/", "card"), {"card": OTHER_CARD, "expiry": "11/41"})
 
 
 async def review(url: str, name: str) -> Page:
-    """Log in at PayPal and return the page that the link leads to."""
+    """Log in at PayPal, and return the page that the link leads to."""
     async with _logged_in(url, name) as session, session.get(url) as answer:
         return _page(str(answer.url), answer.status, await answer.text())
 
 
 async def agree(url: str, name: str) -> Page:
-    """Log in at PayPal and press the approval page's button; return the page that it leads to."""
+    """Log in at PayPal and press the approval page's button; return the page that follows."""
     async with _logged_in(url, name) as session, session.post(url, data={"funding": "good"}) as answer:
         return _page(str(answer.url), answer.status, await answer.text())
 
@@ -80,7 +78,7 @@ def _page(url: str, status: int, markup: str) -> Page:
 
 @dataclass
 class _Reader(HTMLParser):
-    """Collects the text that a person reads, and the labels of what they can press."""
+    """Collects the text that a person reads, and the labels of the buttons and links that they can press."""
 
     text: list[str] = field(default_factory=list)
     buttons: list[str] = field(default_factory=list)

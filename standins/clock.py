@@ -1,4 +1,4 @@
-"""A clock that tests and the sandbox advance by hand."""
+"""A clock that tests and the sandbox can advance."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class MovableClock:
 
 
 def date_answers(app: web.Application, now: Callable[[], float]) -> None:
-    """Set the Date header of every answer from this clock; aiohttp would use the machine's."""
+    """Set the Date header of every answer from this clock, because aiohttp would use the machine's clock."""
 
     async def date(_: web.Request, answer: web.StreamResponse) -> None:
         answer.headers["Date"] = formatdate(now(), usegmt=True)

@@ -1,4 +1,4 @@
-"""The task that keeps a stand-in up to date as its clock moves."""
+"""The task that runs a stand-in's due jobs as its clock advances."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ FAR = 3600.0  # seconds; the longest sleep
 
 
 async def turn(clock: Clock, play: Callable[[], float], wake: asyncio.Event) -> None:
-    """Until cancelled, call `play` and sleep until the time that it returns: when it is due next, in unix
-    seconds. `wake` ends a sleep early."""
+    """Run due jobs until cancelled: call `play`, then sleep until the next job is due.
+
+    `play` returns that time in unix seconds. `wake` ends a sleep early.
+    """
     while True:
         due = play()
         seconds = min(max(due - clock.now(), 0.05), FAR)

@@ -1,5 +1,4 @@
-"""Delivers the notifications of the local Stripe and PayPal: logs them, and repeats, delays
-or drops them on request."""
+"""Delivers the notifications of the local Stripe and PayPal, and repeats, delays or drops them on request."""
 
 from __future__ import annotations
 
@@ -45,7 +44,7 @@ class Delivery:
 
 @dataclass
 class DeliveryFaults:
-    """Switches for faults of deliveries. Each stays as it is set; only `drop` counts down by itself."""
+    """Switches for faults of deliveries. Each keeps its value, except `drop`, which counts down."""
 
     double: bool = False  # send every delivery twice, at the same time
     swap: bool = False  # send deliveries in pairs, the later one first
@@ -78,7 +77,7 @@ class DeliveryFaults:
 
 
 class Deliverer(ABC):
-    """Sends deliveries. `backoff` holds the seconds, on the clock, between the attempts."""
+    """Sends deliveries. `backoff`: the seconds between the attempts, by the stand-in's clock."""
 
     def __init__(
         self,
@@ -95,10 +94,10 @@ class Deliverer(ABC):
 
     @abstractmethod
     async def send(self, delivery: Delivery) -> Attempt:
-        """Sign and post a delivery once."""
+        """Sign and post a delivery once; return the attempt with its outcome."""
 
     def arrived(self, delivery: Delivery) -> None:  # noqa: B027 - an optional hook
-        """React to the first success of a delivery; does nothing unless overridden."""
+        """React to the first success of a delivery; does nothing unless a subclass overrides it."""
 
     async def start(self) -> None:
         self.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE))
@@ -111,15 +110,17 @@ class Deliverer(ABC):
             await self.session.close()
 
     def plan(self, delivery: Delivery) -> None:
-        """Send a delivery, as far as the faults allow."""
+        """Schedule a delivery, with the faults that are switched on."""
         self.log.append(delivery)
         for batch in self.faults.route(delivery):
             self._spawn(self._run_batch(batch))
         self._note(delivery)
 
     def plan_again(self, delivery: Delivery) -> None:
-        """Send a notification again, as a dashboard's resend button does; of the faults, only
-        the delay applies."""
+        """Send a notification again, as a dashboard's resend button does.
+
+        Of the faults, only the delay applies.
+        """
         self.log.append(delivery)
         self._spawn(self._run_batch([delivery]))
 
@@ -130,7 +131,7 @@ class Deliverer(ABC):
             self._spawn(self._run_batch(batch))
 
     async def quiet(self) -> None:
-        """Return once no delivery is under way; those that are held or wait for a retry do not count."""
+        """Return once no delivery is under way, not counting those that are held or wait for a retry."""
         while any(self._under_way(one) for one in self.log):
             self.moved.clear()
             await self.moved.wait()

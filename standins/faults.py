@@ -1,4 +1,4 @@
-"""Faults that a test can arrange: before a request reaches the local Stripe or PayPal, or on the way back."""
+"""Faults that a test can arrange in the local Stripe or PayPal, before a request or after it."""
 
 from __future__ import annotations
 
@@ -42,8 +42,10 @@ class Fault:
 
 @dataclass
 class Faults:
-    """The arranged faults. A request meets the first one that matches it, and that one's
-    `times` counts down."""
+    """The arranged faults.
+
+    A request meets the first one that matches it, and that one's `times` counts down.
+    """
 
     waiting: list[Fault] = field(default_factory=list)
     reached: asyncio.Event = field(default_factory=asyncio.Event)  # set once a request is stalled
@@ -89,7 +91,7 @@ class Faults:
 
 
 async def no_answer(request: web.Request, fault: Fault, stopping: asyncio.Event) -> web.StreamResponse:
-    """Cut the connection. Hanging faults do so only after their time, or when the server stops."""
+    """Cut the connection; hanging faults do so only after their time, or when the server stops."""
     if fault.kind.startswith("hang"):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), fault.seconds)
@@ -101,7 +103,7 @@ async def no_answer(request: web.Request, fault: Fault, stopping: asyncio.Event)
 async def in_crumbs(
     request: web.Request, status: int, body: Any, headers: Mapping[str, str], fault: Fault
 ) -> web.StreamResponse:
-    """Send the answer in ten parts."""
+    """Send the answer in ten parts, to test clients that expect it in one."""
     raw = json.dumps(body).encode()
     response = web.StreamResponse(status=status, headers={**headers, "Content-Type": "application/json"})
     await response.prepare(request)

@@ -1,4 +1,4 @@
-"""Limits on calls per second, by account and by endpoint, enforced as a service does."""
+"""Limits on calls per second, by account and by endpoint, which the local Stripe and PayPal enforce."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ACCOUNT, ENDPOINT = "account", "endpoint"
 
 
 class RateLimits:
-    """At most `account` calls in any second, and `endpoint` calls of each endpoint; None allows any number.
+    """At most `account` calls in any second, and `endpoint` calls of each endpoint; None: any number.
 
     Both may be changed at any time. Refused calls do not count. Time is that of the event loop.
     """
@@ -22,8 +22,10 @@ class RateLimits:
         self._came: defaultdict[str, deque[float]] = defaultdict(deque)
 
     def spend(self, endpoint: str) -> tuple[str, float]:
-        """Count a call. Return the limit that it would exceed, ACCOUNT or ENDPOINT ('' if none), and the
-        seconds until a call is allowed again."""
+        """Count a call, and return the limit that it would exceed and the seconds until it is allowed.
+
+        The limit is ACCOUNT or ENDPOINT, or '' if none is exceeded.
+        """
         if not self.enforced:
             return "", 0.0
         now = asyncio.get_running_loop().time()

@@ -1,1 +1,1 @@
-"""Comparable programs by others, measured under the same load."""
+"""Comparable programs by other authors, measured under the same load as Dues."""

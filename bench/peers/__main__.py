@@ -1,6 +1,6 @@
-"""`python -m bench.peers`: installs comparable programs and measures them under the same load as Dues.
+"""`python -m bench.peers` installs comparable programs and measures them under the same load as Dues.
 
-Every server is restarted for each of its turns and runs alone, so that none works off earlier events while
+Every server is restarted for each of its turns and runs alone, so that none processes earlier events while
 another is measured.
 """
 
@@ -31,11 +31,11 @@ PEERS = (install.express, install.dj_stripe)
 
 
 class Failed(Exception):  # noqa: N818 - a turn failed
-    """A turn gave no tally; the sentence says whose."""
+    """Raised when a turn gave no figures; its text says which server's."""
 
 
 def load(port: int) -> tuple[Tally, int]:
-    """Warm the server up, then measure it; return the tally, and how many events were answered in all."""
+    """Warm the server up, then measure it; return the tally, and the number of events answered in all."""
     most = int(FASTEST * SECONDS) + CONNECTIONS
     warmed = send(Order(port, CONNECTIONS, WARMING, 0, most, secret=SECRET))
     tally = send(Order(port, CONNECTIONS, SECONDS, most, most, secret=SECRET))
@@ -43,7 +43,7 @@ def load(port: int) -> tuple[Tally, int]:
 
 
 def measure_ours(mode: str) -> Tally:
-    """Measure a server of bench/server.py."""
+    """Measure a server of bench/server.py, in that mode."""
     with folder() as path, serving(mode, path) as server:
         return load(server.port)[0]
 
@@ -63,7 +63,7 @@ def measure_peer(peer: Peer) -> Tally:
 
 
 def status_of_forged(port: int) -> int:
-    """Return the HTTP status of the answer to a forged signature."""
+    """Send an event with a forged signature, and return the HTTP status of the answer."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
         headers = {"Stripe-Signature": f"t=1,v1={'0' * 64}", "Content-Type": "application/json"}
         connection.request("POST", PATH, '{"id": "evt_forged", "livemode": false}', headers)
@@ -71,13 +71,13 @@ def status_of_forged(port: int) -> int:
 
 
 def count(database: Path, stored: str) -> int:
-    """Return the number of stored events."""
+    """Return the number of events stored in the database."""
     with closing(sqlite3.connect(database)) as connection:
         return int(connection.execute(stored).fetchone()[0])
 
 
 def measure(peers: list[Peer], rounds: int) -> list[Figure]:
-    """Measure all in turns, in alternating order."""
+    """Measure all servers in turns, in alternating order."""
     find_disk()
     turns: dict[str, Callable[[], Tally]] = {mode: partial(measure_ours, mode) for mode in ("bare", "dues")}
     turns |= {peer.label: partial(measure_peer, peer) for peer in peers}
@@ -90,7 +90,7 @@ def measure(peers: list[Peer], rounds: int) -> list[Figure]:
 
 
 def take(who: str, turn: Callable[[], Tally]) -> Tally:
-    """Measure once. Raises Failed if the turn gives no figures."""
+    """Measure one turn. Raises Failed if it gives no figures."""
     try:
         return turn()
     except RuntimeError as error:
@@ -98,7 +98,7 @@ def take(who: str, turn: Callable[[], Tally]) -> Tally:
 
 
 def figures(shown: Mapping[str, str], taken: list[dict[str, Tally]]) -> list[Figure]:
-    """Two rows, rate and p99, for each label; `shown` maps it to the name of its tallies."""
+    """Return two rows, rate and p99, for each label; `shown` maps it to the name of its tallies."""
     rates, waits = [], []
     for label, who in shown.items():
         rate = tuple(one[who].rate / one["bare"].rate for one in taken)
@@ -109,7 +109,7 @@ def figures(shown: Mapping[str, str], taken: list[dict[str, Tally]]) -> list[Fig
 
 
 def installed() -> list[Peer]:
-    """All peers that could be installed; for each other one, stderr gives the reason."""
+    """Return all peers that could be installed; print the reason for each other one to stderr."""
     found = []
     for peer in PEERS:
         try:
@@ -120,7 +120,7 @@ def installed() -> list[Peer]:
 
 
 def main(arguments: list[str]) -> int:
-    """Return 0, or 1 if no peer could be installed or a turn failed."""
+    """Measure the peers; return 0, or 1 if none could be installed or a turn failed."""
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description="Measure what others run.")
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args(arguments).rounds

@@ -1,4 +1,4 @@
-"""Install each peer below build/, from a list with versions and hashes. Dues itself needs none of them."""
+"""Installs each peer below build/, from a list with versions and hashes. Dues itself needs none of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUIET = ("--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
 
 @dataclass(frozen=True)
 class Peer:
-    """An installed peer. `command` serves it when given the path of its database and the webhook secret."""
+    """An installed peer. `command` serves it, given the path of its database and the webhook secret."""
 
     label: str
     command: tuple[str, ...]
@@ -31,7 +31,7 @@ class Peer:
 
 
 class Missing(Exception):  # noqa: N818 - something is missing
-    """A peer cannot be installed; the message says why, and what to do."""
+    """Raised when a peer cannot be installed; the message says why, and what to do."""
 
 
 def dj_stripe() -> Peer:
@@ -56,7 +56,7 @@ def dj_stripe() -> Peer:
 
 
 def express() -> Peer:
-    """Install npm's packages, with better-sqlite3 built from source."""
+    """Install a Node server's npm packages, with better-sqlite3 built from source."""
     folder = PLACE / "express"
     node, npm = _tool("node"), _tool("npm")
     version = _asked(node, "process.versions.node")
@@ -117,7 +117,7 @@ def _tool(name: str) -> str:
 
 
 def _done(command: Sequence[str], folder: Path = HERE, environ: Mapping[str, str] | None = None) -> bool:
-    """Return True if the command succeeded.
+    """Run a command; return True if it succeeded.
 
     The command's output goes to stderr, because stdout is reserved for the table.
     """

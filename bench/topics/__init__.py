@@ -1,2 +1,4 @@
-"""One module for each topic, with `measure(rounds) -> list[Figure]`; `python -m bench NAME` runs one of
-them."""
+"""The topics of the bench, a module each with `measure(rounds) -> list[Figure]`.
+
+`python -m bench NAME` runs one of them.
+"""

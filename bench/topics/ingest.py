@@ -19,7 +19,7 @@ FASTEST = 20_000  # notifications a second that there are bodies for
 
 @dataclass
 class Round:
-    """Every tally of one round, by server and connections."""
+    """The tallies of one round, by server and number of connections."""
 
     tallies: defaultdict[tuple[str, int], list[Tally]] = field(default_factory=lambda: defaultdict(list))
 
@@ -29,7 +29,7 @@ class Round:
         return mine / bare
 
     def p99(self, connections: int) -> float:
-        """Return the p99 as a multiple of the bare handler's."""
+        """Return the p99 of the answer time as a multiple of the bare handler's."""
         mine, bare = (median(one.p99 for one in self.tallies[who, connections]) for who in ("dues", "bare"))
         return mine / bare
 
@@ -38,14 +38,14 @@ MEASURED = [("bare", 64), ("dues", 64), ("dues", 16), ("bare", 16)]  # server an
 
 
 class Stage:
-    """All servers at once. Only the one being measured has work to do."""
+    """All servers, running at once; only the one being measured has work to do."""
 
     def __init__(self, ports: dict[str, int]) -> None:
         self._ports = ports
         self._next = 0
 
     def measure(self, mode: str, connections: int, seconds: float = SECONDS) -> Tally:
-        """Load one server with events that it has not seen before."""
+        """Load one server with events that it has not received before."""
         most = int(FASTEST * seconds) + connections + 1
         first, self._next = self._next, self._next + most
         return send(Order(self._ports[mode], connections, seconds, first, most, secret=SECRET))

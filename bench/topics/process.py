@@ -1,4 +1,4 @@
-"""Measures the program as owners run it: seconds until it is ready, and its memory."""
+"""Measures the program as owners run it: its start time and its memory."""
 
 from __future__ import annotations
 
@@ -52,8 +52,10 @@ uvloop.run(run())
 
 
 def measure(rounds: int) -> list[Figure]:
-    """Measure memory in MB as Linux counts it (VmRSS), and start times in turns with those of an empty
-    bot."""
+    """Measure the memory in MB and the start times in seconds of the program and of an empty bot.
+
+    Memory is counted as Linux counts it (VmRSS). Start times are measured in turns.
+    """
     with folder() as path:
         return asyncio.run(_measure(path, rounds))
 
@@ -91,7 +93,10 @@ async def _measure(path: Path, rounds: int) -> list[Figure]:
 
 @asynccontextmanager
 async def _discord(ledger: Path) -> AsyncIterator[DiscordServer]:
-    """Serve a small guild, and the ledger's large one in which every member has the granted roles."""
+    """Serve a local Discord with a small guild and the large guild of the ledger.
+
+    Every member of the large one has the roles that the ledger granted.
+    """
     world = DiscordWorld(MovableClock())
     owner = world.add_user("owner")
     large = Guild(GUILD, "Large", owner.id)

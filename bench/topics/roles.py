@@ -1,5 +1,7 @@
-"""Measure the way from a notification to a role through the whole program, with providers that answer at
-once."""
+"""Measures the way from a notification to a role through the whole program.
+
+The providers are stand-ins that answer at once.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,7 @@ async def seed(path: Path, standins: StandIns) -> None:
 
 
 class Stage:
-    """The program, its stand-ins, and a process that makes the same calls without it."""
+    """The program, its stand-ins, and a separate process that makes only the same calls."""
 
     def __init__(self, standins: StandIns, server: Server, calls: Server) -> None:
         self._standins, self._server, self._calls = standins, server, calls
@@ -73,11 +75,10 @@ class Stage:
         return numbers
 
     async def alone(self) -> float:
-        """Milliseconds from a sent event to the given role, p99 of a hundred, less the time of the calls
-        alone.
+        """Return how long a role takes after its event, in milliseconds (p99), without the calls themselves.
 
-        The calls are made in turns with the events and their median is subtracted, so that their own tail
-        counts as the program's.
+        A hundred events are sent. The calls are made in turns with them, and the calls' median is subtracted,
+        so that their own slowest ones count as the program's.
         """
         await self._quiet()
         numbers = self._take(ALONE)
@@ -96,15 +97,17 @@ class Stage:
         return (sorted(took)[int((ALONE - 1) * 0.99)] - median(floor)) * 1000
 
     async def _call(self, number: int) -> float:
-        """Seconds for one fetch from Stripe and one PUT to Discord, from a process that does nothing else."""
+        """Return the seconds for a fetch from Stripe and a PUT to Discord, made by the separate process."""
         role = (self._standins.guild.id, member_of(number), self._standins.role.id)
         sent = time.perf_counter()
         self._calls.say(json.dumps([subscription_id(number), *role]))
         return await self._given(number) - sent
 
     async def carried(self) -> float:
-        """Roles a second when all events are sent at once, from the first event sent to the last role
-        given."""
+        """Return the roles given per second when all events are sent at once.
+
+        The time runs from the first event sent to the last role given.
+        """
         await self._quiet()
         numbers = self._take(AT_ONCE)
         order = Order(self._server.port, 16, PATIENCE, numbers.start, AT_ONCE, secret=SECRET)
@@ -112,8 +115,7 @@ class Stage:
         return AT_ONCE / (max([await self._given(number) for number in numbers]) - began)
 
     async def lag(self) -> float:
-        """Milliseconds by which the event loop's timers are late, p99, while earlier events are still
-        worked on."""
+        """Return how late the event loop's timers are under load: p99, in milliseconds."""
         first = next(self._strangers)
         order = Order(self._server.port, 64, SECONDS, first, int(RATE * SECONDS) + 99, RATE, SECRET)
         self._server.lags()
@@ -126,13 +128,13 @@ class Stage:
             return await self._standins.given(member_of(number))
 
     async def _load(self, order: Order) -> Tally:
-        """Send in a thread, because the stand-ins answer from this one."""
+        """Send the order's events from a thread, because the stand-ins answer in this one."""
         return await asyncio.to_thread(partial(send, order))
 
 
 @dataclass
 class Taken:
-    """One figure for each round."""
+    """The figures of each measurement, one for each round."""
 
     alone: list[float] = field(default_factory=list)
     carried: list[float] = field(default_factory=list)

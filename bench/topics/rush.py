@@ -1,7 +1,7 @@
-"""Measure two thousand events at once, against a Stripe that allows 25 calls a second for one endpoint.
+"""Measures two thousand events at once, against a Stripe that allows 25 calls a second per endpoint.
 
-The stand-ins are those of the sandbox, with a live account's limits. Many subscriptions renew, and in the
-middle of this somebody buys one.
+The stand-ins are those of the sandbox, with a live account's limits. Many subscriptions renew, and meanwhile
+somebody buys one.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _OPEN = """
 
 
 class Standins:
-    """A server with one role for sale, its members, and the account that they pay to."""
+    """The local Discord and Stripe: a server with one role for sale, its members, and the paid account."""
 
     def __init__(self) -> None:
         clock = MovableClock()
@@ -92,9 +92,9 @@ class Standins:
         return found
 
     def send_to(self, port: int) -> None:
-        """Send notifications to the program.
+        """Send notifications to the program at that port.
 
-        Only test mode is possible, because Stripe accepts an address without https in no other.
+        Only test mode is possible, because in live mode Stripe refuses addresses without https.
         """
         kinds = ["invoice.paid", "checkout.session.completed", "customer.subscription.created"]
         world = self.stripe.world
@@ -113,7 +113,7 @@ class Standins:
         return invoice
 
     async def buy(self) -> float:
-        """Let a new member buy; return the seconds until they have the role."""
+        """Let a new member buy a subscription; return the seconds until they have the role."""
         self._buyers += 1
         member = 10**18 + self._buyers
         self._join(member, [])
@@ -134,7 +134,7 @@ class Standins:
 
     @property
     def asked(self) -> int:
-        """Return the number of calls to Stripe so far."""
+        """Return the number of calls made to Stripe so far."""
         return self._asked
 
     def count(self, _: object) -> None:
@@ -168,7 +168,7 @@ async def seed(path: Path, standins: Standins) -> None:
 
 @dataclass
 class Taken:
-    """One figure for each round."""
+    """The figures of each measurement, one for each round."""
 
     by_page: list[float] = field(default_factory=list)
     one_by_one: list[float] = field(default_factory=list)
@@ -184,15 +184,17 @@ class Rush:
         self._db = sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)
 
     async def done(self, since: float) -> float:
-        """Wait until no work is left; return the seconds since `since`."""
+        """Wait until no work is left in the ledger; return the seconds since `since`."""
         async with asyncio.timeout(PATIENCE):
             while self._db.execute(_OPEN).fetchone()[0]:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.05)
         return time.perf_counter() - since
 
     async def renew(self, numbers: range) -> float:
-        """Return how long a burst took, as a multiple of the time that one call for each event takes at the
-        limit."""
+        """Let subscriptions renew; return how long that took, as a multiple of the shortest possible time.
+
+        The shortest possible time is that of one call for each event at Stripe's limit.
+        """
         began = time.perf_counter()
         self._standins.renew(numbers)
         await self._arrived(len(numbers))
@@ -204,7 +206,7 @@ class Rush:
             await self._standins.stripe.settle()
 
     async def round(self, taken: Taken) -> None:
-        """Measure two bursts, with a purchase during the second."""
+        """Measure two bursts of renewals, with a purchase during the second."""
         stripe = self._standins.stripe
         asked, refused = self._standins.asked, stripe.limits.refused
         taken.by_page.append(await self.renew(range(MEMBERS)))
@@ -242,7 +244,7 @@ async def _rounds(wanted: int) -> Taken:
 
 
 def measure(rounds: int) -> list[Figure]:
-    """Return the table's rows about a rush."""
+    """Return the table's rows about many events at once."""
     taken = uvloop.run(_rounds(rounds))
     one_each = f"to one call each at {LIMIT} a second"
     return [

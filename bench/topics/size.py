@@ -1,4 +1,4 @@
-"""Compare the same work on small ledgers and on large ones."""
+"""Measures the same work on small ledgers and on large ones, and compares the times."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _EXCEPT = """
 
 
 class Rows:
-    """The results of each round, by row."""
+    """The results of each round, by the label of their row."""
 
     def __init__(self) -> None:
         self.rate: list[float] = []
@@ -49,7 +49,7 @@ class Rows:
 
 
 def measure(rounds: int) -> list[Figure]:
-    """Return every row that depends on the number of subscriptions, and a command's first answer."""
+    """Return the rows that depend on the number of subscriptions, including a command's first answer."""
     rows = Rows()
     with folder() as path:
         for size in (SMALL, LARGE, LARGEST):

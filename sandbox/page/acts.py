@@ -1,4 +1,4 @@
-"""Carry out what the person at the page does, with the helpers of the stand-ins."""
+"""Executes the actions of the person at the page, through the stand-ins."""
 
 from __future__ import annotations
 
@@ -27,19 +27,21 @@ OPEN_FORMS = 50
 
 
 class Misuse(Exception):  # noqa: N818 - named by what happened
-    """A request that the page itself would not make; the sentence says what is wrong with it."""
+    """Raised for a request that the page itself would not make; its text says what is wrong."""
 
 
 class Players:
-    """The people whom the page can move, and the forms that they have open."""
+    """The people as whom one can act on the page, and the forms that they have open."""
 
     def __init__(self, stage: Stage, pulse: Pulse) -> None:
         self.stage, self.pulse = stage, pulse
         self.forms: dict[str, Reply] = {}
 
     def person(self, who: object) -> Person:
-        """Return the person with that id or name, or the first person for anything else, as a fresh page
-        needs one."""
+        """Return the person with that id or name; the first person if there is none.
+
+        A freshly opened page names nobody.
+        """
         for person in self.stage.people:
             if who in (str(person.id), person.name):
                 return person
@@ -47,11 +49,11 @@ class Players:
 
     @property
     def app(self) -> Application:
-        """The bot's application."""
+        """Return the bot's application."""
         return self.stage.app
 
     def place(self, key: object) -> Channel | None:
-        """Return the channel with that name; None for the direct messages with the bot."""
+        """Return the channel with that name; None for direct messages with the bot."""
         if key == "dm":
             return None
         for channel in self.stage.guild.channels.values():
@@ -60,7 +62,7 @@ class Players:
         raise Misuse("There is no such place.")
 
     def card(self, person: Person, message_id: object) -> Card:
-        """Return a message that the person sees."""
+        """Return the message with that id, as the person sees it."""
         channels = [*self.stage.guild.channels.values(), person.private(self.app.bot)]
         for channel in channels:
             message: Message | None = channel.messages.get(_whole(message_id))
@@ -69,7 +71,7 @@ class Players:
         raise Misuse("This message is gone.")
 
     def thing(self, value: object) -> object:
-        """Return the role, channel or person with an id."""
+        """Return the role, channel or person with that id."""
         number, guild = _whole(value), self.stage.guild
         found = guild.roles.get(number) or guild.channels.get(number) or self.stage.world.users.get(number)
         if found is None:
@@ -77,9 +79,9 @@ class Players:
         return found
 
     def outcome(self, reply: Reply) -> Body:
-        """Return the form that the press opened, for the page to show at once.
+        """Return the form that a press opened, for the page to show at once.
 
-        Everything else arrives in the next snapshot.
+        Any other result reaches the page in the next snapshot.
         """
         if reply.modal is None:
             return {}
@@ -98,7 +100,7 @@ async def use_command(players: Players, person: Person, body: Body) -> Body:
 
 
 async def autocomplete(players: Players, person: Person, body: Body) -> Body:
-    """Type into an option."""
+    """Return the suggestions for the text that the person types into an option."""
     place, name, option = players.place(body.get("place")), str(body.get("command")), str(body.get("option"))
     others = _options(players, person, place, name, _hash(body, "options"))
     choices = await person.autocomplete(place, name, option, str(body.get("text", ""))[:100], others)
@@ -112,7 +114,7 @@ async def press(players: Players, person: Person, body: Body) -> Body:
 
 
 async def choose(players: Players, person: Person, body: Body) -> Body:
-    """Choose an entry in a menu."""
+    """Choose an entry of a menu."""
     card, name, values = players.card(person, body.get("message")), body.get("custom_id"), body.get("values")
     if not isinstance(values, list):
         raise Misuse("Choices are a list.")
@@ -123,7 +125,7 @@ async def choose(players: Players, person: Person, body: Body) -> Body:
 
 
 async def submit(players: Players, person: Person, body: Body) -> Body:
-    """Submit a form."""
+    """Fill in and submit a form."""
     reply = players.forms.pop(str(body.get("interaction")), None)
     if reply is None or reply.interaction.user.id != person.id:
         raise Misuse("This form is no longer open.")
@@ -131,14 +133,14 @@ async def submit(players: Players, person: Person, body: Body) -> Body:
 
 
 async def say(players: Players, person: Person, body: Body) -> Body:
-    """Write a message."""
+    """Post a message."""
     place = players.place(body.get("place")) or person.private(players.app.bot)
     person.say(place, str(body.get("text", ""))[:2000])
     return {}
 
 
 async def turn_clock(players: Players, person: Person, body: Body) -> Body:
-    """Turn the clock on by a day, or to the end of a subscription's period."""
+    """Advance the clock by a day, or to the end of a subscription's period."""
     stage, seconds = players.stage, float(DAY)
     if body.get("to") == "period_end":
         moment = desk.next_moment(stage, str(body.get("subscription")))
@@ -151,7 +153,7 @@ async def turn_clock(players: Players, person: Person, body: Body) -> Body:
 
 
 async def use_desk(players: Players, person: Person, body: Body) -> Body:
-    """Press a button on the provider's dashboard."""
+    """Press a button on a provider's dashboard."""
     do, subscription, price = (str(body.get(name)) for name in ("do", "subscription", "price"))
     if not desk.carry_out(players.stage, do, subscription, price):
         raise Misuse("The dashboard has no such button for this subscription just now.")
@@ -203,13 +205,13 @@ def _hash(body: Body, name: str) -> Body:
 
 
 def _options(players: Players, person: Person, place: Channel | None, name: str, given: Body) -> Body:
-    """Return the options with roles, channels and people in place of ids, and numbers in place of digits."""
+    """Return the options with ids replaced by roles, channels and people, and digits by numbers."""
     kinds = _kinds(person.commands(place), name.split())
     return {option: _value(players, kinds.get(option), value) for option, value in given.items()}
 
 
 def _kinds(commands: list[Body], words: list[str]) -> dict[str, int]:
-    """Return the type of each option of a command, by name."""
+    """Return the type of each option of a command, by the option's name."""
     level = commands
     for word in words:
         found = next((one for one in level if one["name"] == word), None)

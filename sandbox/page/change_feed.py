@@ -1,4 +1,4 @@
-"""Signal the page's server when something on the stage has changed."""
+"""Signals the page's server when something on the stage has changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MINUTE = 60.0
 
 
 class Pulse:
-    """Beats after every event in Discord or at a provider, commit to the ledger and turn of the clock."""
+    """Signals every event in Discord or at a provider, commit to the ledger, and advance of the clock."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage

@@ -1,4 +1,4 @@
-"""Keeps the page open until Ctrl-C."""
+"""Serves the sandbox's page and keeps it open until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sandbox.stage import ENGLISH, open_stage
 
 
 async def show_page(locale: str = ENGLISH) -> None:
-    """Open the shop on a new stage, serve its page and open it in the browser; return at Ctrl-C.
+    """Open the shop on a new stage, serve its page and open it in the browser; return after Ctrl-C.
 
-    `locale` is the language that the people of the stage have chosen in Discord.
+    `locale`: the language that the people of the stage have chosen in Discord.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Put the ledger's history into words: ids become the names that the page shows everywhere else."""
+"""Formats the ledger's history for the page, with names in place of ids."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SUBSCRIPTION = re.compile(r"\w+ subscription (sub_\w+|I-\w+)")
 
 
 def history(stage: Stage) -> list[dict[str, Any]]:
-    """Return the newest rows of history, newest first."""
+    """Return the newest rows of history as the page shows them, newest first."""
     return [_told(stage, row) for row in stage.peek.history(ROWS)]
 
 
@@ -69,7 +69,7 @@ def _plain(stage: Stage, text: str) -> str:
 
 
 def _facts(text: str) -> str:
-    """Put a JSON object into words, without fields that are not set."""
+    """Describe the fields of a JSON object in words, without those that are not set."""
     facts = {key.removesuffix("_id"): value for key, value in json.loads(text).items() if key != "guild_id"}
     return ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in facts.items() if value)
 
@@ -82,7 +82,7 @@ def _price(stage: Stage, price_id: str, quantity: str) -> str:
 
 
 def _name(stage: Stage, number: int) -> str:
-    """Return the name of a role, channel, person or server by its id; the id itself if nothing has it."""
+    """Return the name of a role, channel, person or server by its id; the id itself if there is none."""
     guild = stage.guild
     if number == guild.id:
         return guild.name

@@ -1,4 +1,4 @@
-"""The notifications that the providers sent, with the bot's answers, as JSON for the page."""
+"""The providers' notifications and the bot's answers to them, as JSON for the page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROWS = 60
 def sent(stage: Stage) -> list[dict[str, Any]]:
     """Return the newest deliveries of both providers, newest first.
 
-    Those of one provider stay in the order in which they were sent.
+    Deliveries of a single provider stay in the order in which they were sent.
     """
     rows = heapq.merge(
         (_of_stripe(one) for one in reversed(stage.stripe.deliveries)),

@@ -1,7 +1,7 @@
-"""Serve the page: its files, one stream of snapshots, and the actions of the person at the page.
+"""Serves the sandbox's page: its files, one stream of snapshots, and the actions of the person at the page.
 
-The server listens on 127.0.0.1 and answers only its own page: a request with a foreign Host (DNS rebinding)
-or Origin gets 403, and so does one that another site's page made.
+The server listens on 127.0.0.1 and answers only its own page. It answers 403 to a request with a foreign Host
+(DNS rebinding) or Origin, and to one that another site's page made.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class PageServer:
-    """Serves one stage; `async with` starts and stops it."""
+    """Serves one stage; use it with `async with`."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -93,7 +93,7 @@ class PageServer:
         return await handler(request)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        """Stream the whole snapshot for one person, again each time something in it changed."""
+        """Stream the whole snapshot for one person, again after each change of it."""
         viewer = self._players.person(request.query.get("as", ""))
         answer = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         await answer.prepare(request)

@@ -1,5 +1,7 @@
-"""Show the whole stage as one person sees it, as JSON for the page. Ids are strings, times are unix
-seconds."""
+"""Builds a snapshot of the whole stage as one person sees it, as JSON for the page.
+
+Ids are strings, times are unix seconds.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,7 @@ def _about(stage: Stage, person: Person) -> str:
 
 
 def _names(stage: Stage) -> Json:
-    """Return the names with which the page resolves mentions and menus."""
+    """Return the names with which the page shows mentions and menus."""
     guild = stage.guild
     roles = {str(r.id): {"name": r.name, "color": r.color} for r in guild.roles.values()}
     channels = {str(channel.id): channel.name for channel in guild.channels.values()}
@@ -76,8 +78,10 @@ def _member(stage: Stage, member: Member) -> Json:
 
 
 def _spare(stage: Stage) -> list[Json]:
-    """Return the role and prices with which the owner can try /plans add, each with the option that takes
-    it."""
+    """Return the role and prices with which the owner can try /plans add.
+
+    Each comes with the name of the option that it is for.
+    """
     return [
         {"option": "role", "value": "Silver"},
         {"option": "stripe_price", "value": stage.shop.silver},
@@ -149,7 +153,7 @@ def _message(message: Message, viewer: Person) -> Json:
 
 
 def _used(message: Message) -> Json | None:
-    """Return the command that this message answers, as Discord shows it above the answer."""
+    """Return the command that a message answers, as Discord shows it above the answer; None without one."""
     interaction = message.interaction
     if interaction is None or interaction.type != COMMAND or interaction.original is not message:
         return None

@@ -1,4 +1,4 @@
-"""A message as a person sees it, the controls in it, and the bot's answer when the person uses one."""
+"""A message as a person sees it, its buttons and menus, and the bot's answer when the person uses one."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ STYLES = {1: "primary", 2: "secondary", 3: "success", 4: "danger", 5: "link", 6:
 
 @dataclass(frozen=True)
 class Button:
-    """A button: style is primary, secondary, success, danger or link; a link has a url and no custom_id."""
+    """A button. `style`: primary, secondary, success, danger or link; a link has a url and no custom_id."""
 
     label: str
     style: str
@@ -72,7 +72,7 @@ class Card:
 
     @property
     def message(self) -> Message:
-        """Return the message's record."""
+        """Return the stored record of the message."""
         return self._message
 
     @property
@@ -96,17 +96,17 @@ class Card:
 
     @property
     def ephemeral(self) -> bool:
-        """Return whether only the viewer sees the message."""
+        """Return True if only the viewer sees the message."""
         return bool(self.message.flags & EPHEMERAL)
 
     @property
     def loading(self) -> bool:
-        """Return whether the message still says that the application is thinking."""
+        """Return True if the message still says that the application is thinking."""
         return bool(self.message.flags & LOADING)
 
     @property
     def pings(self) -> list[str]:
-        """Return what the message notified: mentions of users and roles, "@everyone"."""
+        """Return the mentions that notified somebody: those of users and roles, and "@everyone"."""
         named = [f"<@{user_id}>" for user_id in self.message.pinged_users]
         named += [f"<@&{role_id}>" for role_id in self.message.pinged_roles]
         return named + ["@everyone"] * self.message.pinged_everyone
@@ -122,8 +122,10 @@ class Card:
         return [_select(part) for part in walk(self.components) if part["type"] in SELECTS]
 
     def button(self, wanted: str) -> Button:
-        """Return the button with that label or custom_id; CannotUseError if there is none or
-        more than one."""
+        """Return the button with that label or custom_id.
+
+        Raises CannotUseError if there is none or more than one.
+        """
         found = [button for button in self.buttons if wanted in (button.label, button.custom_id)]
         if len(found) != 1:
             labels = [button.label for button in self.buttons]
@@ -180,7 +182,7 @@ class Reply(Card):
 
     @property
     def message_or_none(self) -> Message | None:
-        """Return the message that was shown or edited; None for a modal."""
+        """Return the message that the answer posted or edited; None for a modal."""
         interaction = self.interaction
         silent = interaction.answer == DEFERRED_UPDATE and interaction.followups
         if silent and (interaction.original is None or interaction.original.edited_by is not interaction):
@@ -189,7 +191,7 @@ class Reply(Card):
 
     @property
     def message(self) -> Message:
-        """Return the message that was shown or edited; CannotUseError for a modal."""
+        """Return the message that the answer posted or edited. Raises CannotUseError for a modal."""
         found = self.message_or_none
         if found is None:
             raise CannotUseError("The application answered with a modal, not with a message.")
@@ -197,7 +199,7 @@ class Reply(Card):
 
     @property
     def updated(self) -> bool:
-        """Return whether the bot edited the message with the pressed button, instead of posting a new one."""
+        """Return True if the bot edited the message with the pressed button, instead of posting a new one."""
         return self.message_or_none is self.interaction.message
 
     @property
@@ -238,7 +240,7 @@ class Reply(Card):
 
 
 def application_of(state: State, message: Message) -> Application:
-    """Return the application that posted the message; CannotUseError for a person's message."""
+    """Return the application that posted the message. Raises CannotUseError for a person's message."""
     for app in state.applications.values():
         if app.bot is message.author:
             return app
@@ -246,8 +248,10 @@ def application_of(state: State, message: Message) -> Application:
 
 
 async def answered(state: State, interaction: Interaction, *, wait: bool = True) -> Reply:
-    """Wait for the first answer and, with `wait`, until something is shown; NoAnswerError if
-    that does not come."""
+    """Wait for the first answer and, if `wait` is true, until something is shown.
+
+    Raises NoAnswerError if that does not happen in time.
+    """
     left = interaction.deadline - asyncio.get_running_loop().time()
     what = f"{interaction.application.name} to answer interaction {interaction.id} of type {interaction.type}"
     try:
@@ -310,8 +314,10 @@ def _option_value(part: Json, value: str) -> str:
 
 
 def _filled(rows: list[Json], values: dict[str, Any]) -> list[Json]:
-    """Return a modal's components as submitted with `values`; CannotUseError for a field that
-    does not fit."""
+    """Return a modal's components as submitted with `values`.
+
+    Raises CannotUseError for a field that is missing or does not accept its value.
+    """
     sent = [_filled_row(row, values) for row in rows]
     if values:
         raise CannotUseError(f"The modal has no field {min(values)!r}.")

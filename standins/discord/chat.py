@@ -1,4 +1,4 @@
-"""Messages: validating their bodies, working out whom they ping, and posting, editing and deleting them."""
+"""Messages: validates their bodies, determines who is notified, and posts, edits and deletes them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _MENTION = re.compile(r"<@(&|!?)(\d+)>")
 def apply_body(
     state: State, message: Message, body: Json, *, path: tuple[str | int, ...] = (), most: int = 2000
 ) -> None:
-    """Write the body of a create or edit request into `message`. If it is invalid, raise
-    50035 or 50006 and change nothing.
+    """Write the body of a create or edit request into `message`.
 
-    As in a PATCH, only keys that are present change anything. `path` is where the body stands in the
-    request; `most` is the allowed length of the content, in characters.
+    Raises ApiError 50035 or 50006 for an invalid body, and then changes nothing. As in a PATCH, only keys
+    that are present change anything. `path`: the place of the body in the request. `most`: the allowed length
+    of the content, in characters.
     """
     form = Form()
     asked = body.get("flags") or 0
@@ -54,8 +54,10 @@ def apply_body(
 
 
 def _attached(state: State, message: Message, entries: list[Json]) -> list[Json]:
-    """Return the attachments after an edit: those kept, by id, and the new ones. Contents of
-    files are not stored."""
+    """Return the attachments after an edit: those kept, by id, and the new ones.
+
+    The contents of files are not stored.
+    """
     known = {entry["id"]: entry for entry in message.attachments}
     return [known.get(str(entry["id"])) or _new_attachment(state, message, entry) for entry in entries]
 
@@ -145,8 +147,10 @@ def _publish(state: State, kind: str, message: Message) -> None:
 
 
 def _tell(state: State, message: Message, event: str) -> None:
-    """Send a MESSAGE_* event to the bots that can see the message; an ephemeral one is only
-    visible to its application's bot."""
+    """Send a MESSAGE_* event to the bots that can see the message.
+
+    Only its own application's bot can see an ephemeral message.
+    """
     channel = message.channel
     intent = DIRECT_MESSAGES if channel.guild_id is None else GUILD_MESSAGES
     place = {} if channel.guild_id is None else {"guild_id": str(channel.guild_id)}
@@ -188,8 +192,10 @@ def _watchers(state: State, message: Message) -> list[Application]:
 
 
 def can(state: State, channel: Channel, user: User, bits: int) -> bool:
-    """Return whether the user has all these permission bits in the channel; in a DM, whether
-    they take part in it."""
+    """Return True if the user has all these permission bits in the channel.
+
+    In a DM, return True if the user takes part in it.
+    """
     if channel.guild_id is None:
         return user.id in channel.recipients
     guild = state.guilds[channel.guild_id]

@@ -59,7 +59,7 @@ def upsert(state: State, app: Application, guild_id: int | None, body: Json) -> 
 
 
 def find(app: Application, guild_id: int | None, command_id: int) -> Json:
-    """Return a registered command, or raise 10063."""
+    """Return a registered command. Raises ApiError 10063 if there is none."""
     command = app.commands.get(guild_id, {}).get(command_id)
     if command is None:
         raise refusal(10063)
@@ -67,8 +67,10 @@ def find(app: Application, guild_id: int | None, command_id: int) -> Json:
 
 
 def localized(part: Json, locale: str) -> Json:
-    """Return a copy of a command, option or choice with the descriptions, and the names of choices, that
-    were registered for the locale."""
+    """Return a copy of a command, option or choice in the locale, as far as it was registered.
+
+    Descriptions and the names of choices are translated.
+    """
     shown = dict(part)
     words = (part.get("description_localizations") or {}).get(locale)
     if words is not None:
@@ -211,7 +213,7 @@ def _in_scope(app: Application, guild: Guild | None) -> Iterator[Json]:
 
 
 def named(state: State, guild: Guild | None, name: str) -> tuple[Application, Json]:
-    """Return the registered command of that name; NotOfferedError if no application has it."""
+    """Return the registered command of that name. Raises NotOfferedError if no application has it."""
     for app in state.applications.values():
         for command in _in_scope(app, guild):
             if command["name"] == name and command["type"] == 1:
@@ -220,8 +222,7 @@ def named(state: State, guild: Guild | None, name: str) -> tuple[Application, Js
 
 
 def context_of(app: Application, channel: Channel) -> int:
-    """Return the interaction context that the channel is for the application: a server, the
-    bot's DM or another DM."""
+    """Return the interaction context of the channel: a server, the bot's own DM or another DM."""
     if channel.guild_id is not None:
         return IN_GUILD
     return IN_BOT_DM if app.bot.id in channel.recipients else IN_PRIVATE_CHANNEL
@@ -230,7 +231,7 @@ def context_of(app: Application, channel: Channel) -> int:
 def require_offered(
     state: State, app: Application, command: Json, user: User, guild: Guild | None, channel: Channel
 ) -> None:
-    """Raise NotOfferedError unless Discord's client shows this command to this person here."""
+    """Raise NotOfferedError unless Discord's client shows the command to this person in this place."""
     name = f"/{command['name']}"
     context = context_of(app, channel)
     contexts = command.get("contexts")

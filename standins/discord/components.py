@@ -1,9 +1,7 @@
-"""Message and modal components, validated as Discord validates them and converted to the form
-that it returns.
+"""Validates the components of messages and modals, and converts them to the form that Discord returns.
 
-Limits: Discord's developer documentation, "Component Reference" (40 components and 4000
-characters of text in a Components V2 message, custom_id 1-100, button label 80, url 512, 25
-select options, 5 buttons per row).
+Limits: Discord's developer documentation, "Component Reference" (40 components and 4000 characters of text in
+a Components V2 message, custom_id 1-100, button label 80, url 512, 25 select options, 5 buttons per row).
 """
 
 from __future__ import annotations
@@ -41,7 +39,7 @@ def walk(components: list[Json]) -> Iterator[Json]:
 
 
 def is_tree(form: Form, path: Path, components: Any) -> bool:
-    """Return whether the tree is a list of objects at every level; if not, record an error in `form`."""
+    """Return True if the tree is a list of objects at every level; otherwise record an error in `form`."""
     if isinstance(components, list) and all(isinstance(part, dict) for part in components):
         inner = [part["components"] for part in components if part.get("components")]
         return all(is_tree(form, path, children) for children in inner)
@@ -193,7 +191,7 @@ class MessageTree:
 
 
 def check_length(form: Form, path: Path, value: str | list[Any], least: int, most: int) -> None:
-    """Record an error if the value is shorter than `least` or longer than `most`."""
+    """Record an error if the value has fewer than `least` or more than `most` characters."""
     if not least <= len(value) <= most:
         form.fail(path, "BASE_TYPE_BAD_LENGTH", f"Must be between {least} and {most} in length.")
 

@@ -1,7 +1,7 @@
 """Checks every exchange against Discord's OpenAPI document, which is not part of this project.
 
-The document is looked for in the folder that the environment variable DUES_SPECS names, else in
-../shared/specs beside the checkout. Needs the development dependency jsonschema.
+The document is expected in the folder named by the environment variable DUES_SPECS, or else in
+../shared/specs next to the checkout. Needs the development dependency jsonschema.
 """
 
 from __future__ import annotations
@@ -52,8 +52,7 @@ def specs_folder() -> Path | None:
 
 
 class Conformance:
-    """Collects what does not match in `violations`; `checked` counts the bodies and events
-    that were validated."""
+    """Collects differences from the document in `violations`; `checked` counts the validated bodies."""
 
     def __init__(self, document: Json) -> None:
         self.violations: list[str] = []
@@ -115,7 +114,7 @@ class Conformance:
         self._check(f"{where} {status}", f"{pointer}/content/application~1json/schema", answer.body)
 
     def event(self, name: str, data: Any) -> None:
-        """Check the parts of a gateway event that the document describes."""
+        """Check those parts of a gateway event that the document describes."""
         for event, path, schema in _EVENT_PARTS:
             if event == name:
                 for part in _parts(data, path):
@@ -141,10 +140,9 @@ class Conformance:
 
 
 def _corrected(document: Json) -> Json:
-    """Correct the type of a form error's code, which is text (Discord's API reference, "Error
-    Messages", has BASE_TYPE_REQUIRED).
+    """Correct the type of a form error's code, which the document calls a number.
 
-    The document calls it a number.
+    It is text (Discord's API reference, "Error Messages", has BASE_TYPE_REQUIRED).
     """
     fault = {"properties": {"code": {"type": "string"}, "message": {"type": "string"}}}
     faults = {"type": "array", "items": fault | {"type": "object", "required": ["code", "message"]}}
@@ -172,9 +170,10 @@ def _with_schemas(document: Json, changed: Json) -> Json:
 
 
 def _lenient(document: Json) -> Json:
-    """Return the document for requests, which accepts what Discord accepts beyond it and discord.py sends.
+    """Return the document in a form that also accepts requests which Discord accepts in spite of it.
 
-    That is ids as numbers (API reference, "Snowflakes") and a role's permissions as text ("Permissions").
+    discord.py sends ids as numbers (API reference, "Snowflakes") and a role's permissions as text
+    ("Permissions").
     """
     schemas = document["components"]["schemas"]
     changed: Json = {"SnowflakeType": {"anyOf": [schemas["SnowflakeType"], {"type": "integer"}]}}

@@ -58,8 +58,7 @@ _KNOWN = {
 
 
 def refusal(code: int) -> ApiError:
-    """Return the ApiError for one of Discord's JSON error codes; KeyError for a code that is
-    not listed here."""
+    """Return the ApiError for one of Discord's JSON error codes. Raises KeyError for an unlisted code."""
     status, message = _KNOWN[code]
     return ApiError(status, code, message)
 
@@ -84,7 +83,7 @@ class Form:
 
 
 def _pruned(tree: dict[str, Any]) -> dict[str, Any]:
-    """Return the tree of errors without those inside a part that has an error of its own."""
+    """Return the tree of errors; where a part has an error of its own, those below it are left out."""
     if "_errors" in tree:
         return {"_errors": tree["_errors"]}
     return {key: _pruned(branch) for key, branch in tree.items()}

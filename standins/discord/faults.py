@@ -1,4 +1,4 @@
-"""Faults to arrange: rate limits, errors, lost answers, slow answers, and answers that are not true."""
+"""Faults that a test can arrange: rate limits, errors, lost or slow answers, and false answers."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ RATE_LIMIT, STATUS, LOST, SWALLOW, HANG_UP, HOLD = (
 class Fault:
     """One arranged fault.
 
-    `left` is how often it may still strike (None: no limit), `struck` how often it did. A
-    held request waits for `release()`.
+    `left`: how often it may still occur (None: no limit). `struck`: how often it did. A held request waits
+    for `release()`.
     """
 
     kind: str
@@ -37,7 +37,7 @@ class Fault:
     _released: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def wait_struck(self) -> None:
-        """Wait until the fault has struck for the first time."""
+        """Wait until the fault has occurred for the first time."""
         await self._reached.wait()
 
     def release(self) -> None:
@@ -57,8 +57,10 @@ class Fault:
 
 
 class Faults:
-    """The arranged faults. A `path` is relative to /api/v10, and * in it matches anything, as
-    in "/guilds/*/roles"."""
+    """The arranged faults.
+
+    A `path` is relative to /api/v10, and * in it matches anything, as in "/guilds/*/roles".
+    """
 
     def __init__(self) -> None:
         self._arranged: list[Fault] = []
@@ -73,15 +75,20 @@ class Faults:
         via: bool = True,
         times: int | None = 1,
     ) -> Fault:
-        """Answer 429. With `via` false it looks like a ban by Discord's edge servers, which
-        clients do not retry."""
+        """Answer 429.
+
+        With `via` false it looks like a ban by Discord's edge servers, which clients do not retry.
+        """
         return self._add(
             Fault(RATE_LIMIT, method, path, times, 429, retry_after, is_global=is_global, via=via)
         )
 
     def fail(self, method: str = "*", path: str = "*", status: int = 500, *, times: int | None = 1) -> Fault:
-        """Answer with a status and do nothing. A 5xx is Discord's own; 200 and 4xx give the page of a proxy
-        before Discord that blocks an address."""
+        """Answer with a status and do nothing.
+
+        A 5xx is Discord's own answer. For 200 and 4xx the body is the page of a proxy in front of Discord
+        that blocks an address.
+        """
         return self._add(Fault(STATUS, method, path, times, status))
 
     def lose_answer(

@@ -1,4 +1,4 @@
-"""The gateway over WebSocket: hello, identify, heartbeats, events, resume.
+"""The gateway over WebSocket: hello, identify, heartbeats, events and resume.
 
 Source: Discord's developer documentation, "Gateway" and "Gateway Opcodes and Close Event Codes".
 """
@@ -43,7 +43,7 @@ class _Refused(Exception):  # noqa: N818 - a close code is how the gateway says 
 
 
 class Host(Protocol):
-    """The server that the gateway belongs to."""
+    """The interface of the server that the gateway is part of."""
 
     @property
     def gateway_url(self) -> str:
@@ -51,11 +51,11 @@ class Host(Protocol):
         ...
 
     def recorded(self, name: str, data: Any) -> None:
-        """Receive every event that is sent."""
+        """Receive every event that the gateway sends."""
         ...
 
     def asked(self) -> None:
-        """Count a request for members."""
+        """Count one request for members over the gateway."""
         ...
 
 
@@ -82,9 +82,11 @@ class Gateway:
         return socket
 
     def admits(self, session: Session) -> bool:
-        """Return False if a shard of the same group identified less than five seconds ago ("Session Start
-        Limit Object", `max_concurrency`). A bot with one shard is always admitted, so that tests need not
-        wait."""
+        """Return False if a shard of the same group identified less than five seconds ago.
+
+        Source: "Session Start Limit Object", `max_concurrency`. A bot with one shard is always admitted, so
+        that tests need not wait.
+        """
         number, many = session.shard
         if many == 1:
             return True
@@ -130,8 +132,10 @@ class _Connection:
             self._world.publish("bot_disconnected", application_id=self._session.app.id)
 
     def _agree(self) -> Pack | None:
-        """Agree on version, encoding and compression, by the URL that the client used; return
-        the compressor, if any."""
+        """Agree on version, encoding and compression by the URL that the client used.
+
+        Returns the compressor, or None for uncompressed frames.
+        """
         query = self._request.query
         if query.get("v") != "10" or query.get("encoding", "json") != "json":
             raise _Refused(4012, "This stand-in speaks version 10 in JSON.")
@@ -306,7 +310,7 @@ def _object(value: Any) -> Json:
 
 
 def _shard(value: Any) -> tuple[int, int]:
-    """4010 for a shard that does not exist."""
+    """Return the shard's id and the number of shards. Closes with 4010 if that shard does not exist."""
     match value:
         case [int(number), int(many)] if 0 <= number < many:
             return number, many
@@ -314,8 +318,7 @@ def _shard(value: Any) -> tuple[int, int]:
 
 
 def _require_intents(app: Application, intents: object) -> None:
-    """Refuse with 4013 if an intent does not exist, with 4014 if it is privileged and not
-    enabled for the application."""
+    """Refuse intents that do not exist (4013) or that the application may not use (4014)."""
     if not isinstance(intents, int) or not 0 <= intents <= HIGHEST_INTENT * 2 - 1:
         raise _Refused(4013, "Invalid intent(s).")
     switches = (

@@ -1,4 +1,4 @@
-"""Interactions: people create them, the application answers once and can follow up for 15 minutes.
+"""Interactions: people start them, the application answers once and can follow up for 15 minutes.
 
 Source: Discord's developer documentation, "Receiving and Responding to Interactions".
 """
@@ -75,8 +75,7 @@ def start(
 
 
 def _require_place(state: State, app: Application, user: User, channel: Channel) -> None:
-    """Refuse unless, in a server, the person is in this channel and the application is
-    installed in some way."""
+    """Refuse unless the person is in this channel's server and the application is installed."""
     if channel.guild_id is None:
         return
     guild = state.guilds[channel.guild_id]
@@ -113,7 +112,7 @@ def _publish(state: State, kind: str, interaction: Interaction, **facts: object)
 def answer(state: State, interaction_id: int, token: str, body: Json) -> Json:
     """Accept the application's first answer; return the InteractionCallbackResponse.
 
-    Raises 10062 for an unknown token or after the deadline, 40060 if it was answered already,
+    Raises ApiError 10062 for an unknown token or after the deadline, 40060 if it was answered already,
     50035 for a body that is invalid.
     """
     interaction = state.interactions.get(interaction_id)
@@ -139,7 +138,7 @@ def _wrong_type(kind: int) -> Json:
 
 
 def _take(state: State, interaction: Interaction, kind: int, data: Json) -> Message | None:
-    """Carry out an answer; return the message that it shows, or None."""
+    """Carry out an answer, and return the message that it shows; None if it shows none."""
     if kind in (REPLY, DEFERRED_REPLY):
         message = _new_message(state, interaction, data.get("flags") or 0)
         if kind == DEFERRED_REPLY:
@@ -217,8 +216,10 @@ def _callback_json(state: State, interaction: Interaction, shown: Message | None
 
 
 def by_token(state: State, app_id: int, token: str) -> Interaction:
-    """Return the interaction of a webhook URL. Raises 10015 for an unknown token, 50027 after
-    15 minutes or before the first answer."""
+    """Return the interaction of a webhook URL.
+
+    Raises ApiError 10015 for an unknown token, and 50027 after 15 minutes or before the first answer.
+    """
     interaction = state.tokens.get(token)
     if interaction is None or interaction.application.id != app_id or interaction.answer is None:
         raise refusal(10015)
@@ -243,7 +244,7 @@ def follow_up(state: State, interaction: Interaction, body: Json) -> Message:
 
 
 def find_message(interaction: Interaction, message_id: int | None) -> Message:
-    """Return the original answer (`message_id` None) or a follow-up; raise 10008 if there is none."""
+    """Return the first answer (`message_id` None) or a follow-up. Raises ApiError 10008 if there is none."""
     shown = [interaction.original, *interaction.followups]
     for message in shown if message_id is not None else shown[:1]:
         if message is not None and not message.deleted and message_id in (None, message.id):
@@ -252,8 +253,10 @@ def find_message(interaction: Interaction, message_id: int | None) -> Message:
 
 
 def edit(state: State, interaction: Interaction, message: Message, body: Json) -> Message:
-    """Edit a message of this interaction; the first edit of a deferred answer replaces its
-    loading message."""
+    """Edit a message of this interaction.
+
+    The first edit of a deferred answer replaces its loading message.
+    """
     loading = message.flags & LOADING
     kept = {"flags": (body.get("flags") or 0) & ~EPHEMERAL}
     message.flags &= ~LOADING

@@ -1,4 +1,4 @@
-"""The records of a Discord. They are plain data; the rules are in world.py, chat.py and interactions.py."""
+"""The records of the local Discord: plain data, with the rules in world.py, chat.py and interactions.py."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class User:
 
 @dataclass(eq=False)
 class Role:
-    """A server's role. A higher `position` ranks higher; @everyone is 0."""
+    """A server's role. A higher `position` ranks higher; @everyone has 0."""
 
     id: int
     guild_id: int
@@ -52,14 +52,17 @@ class Role:
 
     @property
     def managed(self) -> bool:
-        """Return whether the role belongs to an integration, so that nobody can grant it."""
+        """Return True if the role belongs to an integration, so that nobody can grant it."""
         return self.bot_id is not None
 
 
 @dataclass(eq=False)
 class Member:
-    """A user in a server. `roles` holds role ids without @everyone, `joined_at` is in unix seconds, and
-    `pending` members have not passed the server's membership screening."""
+    """A user in a server.
+
+    `roles`: role ids without @everyone. `joined_at`: unix seconds. `pending`: the member has not passed the
+    server's membership screening yet.
+    """
 
     user_id: int
     joined_at: float
@@ -70,8 +73,10 @@ class Member:
 
 @dataclass(eq=False)
 class Channel:
-    """A server's text channel or a DM. `overwrites` maps a role or user id to (denied,
-    allowed) permission bits."""
+    """A server's text channel or a DM.
+
+    `overwrites`: (denied, allowed) permission bits by the id of a role or user.
+    """
 
     id: int
     type: int
@@ -85,7 +90,7 @@ class Channel:
 
 @dataclass(eq=False)
 class Guild:
-    """A server."""
+    """A server, with its roles, channels and members."""
 
     id: int
     name: str
@@ -102,14 +107,14 @@ class Guild:
         return self.roles[self.id]
 
     def role(self, name: str) -> Role:
-        """Return the role of that name; KeyError if there is none."""
+        """Return the role of that name. Raises KeyError if there is none."""
         for role in self.roles.values():
             if role.name == name:
                 return role
         raise KeyError(f"{self.name} has no role called {name!r}.")
 
     def channel(self, name: str = "general") -> Channel:
-        """Return the channel of that name; KeyError if there is none."""
+        """Return the channel of that name. Raises KeyError if there is none."""
         for channel in self.channels.values():
             if channel.name == name:
                 return channel
@@ -118,9 +123,10 @@ class Guild:
 
 @dataclass(eq=False)
 class Message:
-    """A message. `ephemeral_to` is the only user who sees it; `pinged_users` and `pinged_roles` hold ids.
+    """A message in a channel or DM.
 
-    `edited_by` is the interaction through which it was last edited.
+    `ephemeral_to`: the id of the only user who sees it. `pinged_users`, `pinged_roles`: the ids that it
+    notified. `edited_by`: the interaction through which it was last edited.
     """
 
     id: int
@@ -149,9 +155,8 @@ class Message:
 class Application:
     """A registered application with its bot.
 
-    `commands` maps a guild id (None: global) to commands as JSON by id. `team` holds for each
-    member, owner first, their role and whether they accepted the invitation; it is empty if a
-    person owns the application.
+    `commands`: commands as JSON by id, by guild id (None: global). `team`: for each member, the owner first,
+    their role and whether they accepted the invitation; empty if a person owns the application.
     """
 
     id: int
@@ -171,9 +176,9 @@ class Application:
 class Interaction:
     """One use of a command, component, modal or autocomplete.
 
-    `deadline` is the loop time by which the first answer must come. `created_at` is in unix seconds by the
-    world's clock; the token lives 15 minutes from then. `answer` is the callback type of the first answer;
-    `changes` counts what the bot showed afterwards (edits, follow-ups, deletions).
+    `deadline`: the event loop's time by which the first answer must come. `created_at`: unix seconds by the
+    world's clock; the token is valid for 15 minutes from then. `answer`: the callback type of the first
+    answer. `changes`: the number of edits, follow-ups and deletions after it.
     """
 
     id: int

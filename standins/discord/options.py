@@ -31,10 +31,10 @@ def command_data(
     options: Mapping[str, Any],
     focus: str | None = None,
 ) -> Json:
-    """Return the `data` of a command interaction. `words` name the subcommand; `focus` is the
-    option being typed.
+    """Return the `data` of a command interaction.
 
-    While typing (autocomplete), required options may be missing and values are not validated.
+    `words`: the names of the subcommand. `focus`: the option being typed; while typing (autocomplete),
+    required options may be missing and values are not validated.
     """
     filler = _Filler(state, guild, focus)
     data: Json = {"id": command["id"], "name": command["name"], "type": command["type"]}
@@ -55,7 +55,7 @@ class Resolver:
         self.resolved: dict[str, Json] = {}
 
     def reference(self, value: Any) -> str:
-        """Return the id of a role, a channel, or anything that has a user's id; NotOfferedError otherwise."""
+        """Return the id of a role, channel or user. Raises NotOfferedError for anything else."""
         if isinstance(value, Role):
             self.resolved.setdefault("roles", {})[str(value.id)] = wire.role_json(value)
         elif isinstance(value, Channel):

@@ -1,4 +1,4 @@
-"""How gateway frames are sent: as text, or as one compressed stream per connection (zlib or zstd)."""
+"""Encodes gateway frames: as text, or as one compressed stream per connection (zlib or zstd)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Pack = Callable[[bytes], bytes]
 
 
 def packer(asked: str | None) -> Pack | None:
-    """Return the compressor for a connection's `?compress=…`; None sends text.
+    """Return the compressor for a connection's `?compress=…`; None if frames are sent as text.
 
-    Clients that know zstd also accept text, so they get text if this Python has no zstd. Raises KeyError
-    for a compression that Discord does not have.
+    If this Python has no zstd, clients that ask for it get text, which they accept too. Raises KeyError for a
+    compression that Discord does not have.
     """
     return {None: _plain, "zlib-stream": _zlib, "zstd-stream": _zstd}[asked]()
 

@@ -14,7 +14,7 @@ class _Bucket:
 
 
 class Limits:
-    """At most `most` requests per bucket in a window of `seconds` (real time); None allows any number."""
+    """At most `most` requests per bucket within `seconds` of real time; None allows any number."""
 
     def __init__(self, most: int | None, seconds: float) -> None:
         self._limit = most
@@ -22,11 +22,9 @@ class Limits:
         self._buckets: dict[str, _Bucket] = {}
 
     def spend(self, key: str, now: float) -> tuple[dict[str, str], float]:
-        """Count a request of this bucket; return its headers and the seconds to wait, 0 if it
-        is within the limit.
+        """Count a request of this bucket; return its headers and the seconds to wait (0: within the limit).
 
-        `now` is unix seconds, for X-RateLimit-Reset; the window itself is measured by the
-        event loop's time.
+        `now`: unix seconds, for X-RateLimit-Reset. The window itself is measured by the event loop's time.
         """
         loop_now = asyncio.get_running_loop().time()
         bucket = self._buckets.get(key)

@@ -1,4 +1,4 @@
-"""The frame of the REST API: a call, an answer, and the table of routes that the routes_*.py files fill."""
+"""The basis of the REST API: a call, an answer, and the table of routes that the routes_*.py files fill."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Call:
 
     @property
     def bot(self) -> Application:
-        """Return the application that calls; 401 if the request carried no bot token."""
+        """Return the application that calls. Raises ApiError 401 if the request carried no bot token."""
         if self.app is None:
             raise refusal(0)
         return self.app
 
     def id(self, name: str) -> int:
-        """Return a snowflake from the path; 50035 if the text is none."""
+        """Return a snowflake from the path. Raises ApiError 50035 if the text is not a snowflake."""
         return snowflake(self.args[name], name)
 
     def object(self) -> Json:
-        """Return the body if it is a JSON object; 50035 otherwise."""
+        """Return the body, which must be a JSON object. Raises ApiError 50035 otherwise."""
         if not isinstance(self.body, dict):
             raise ApiError(400, 50035, "Invalid Form Body", _dict_only())
         return self.body
@@ -44,7 +44,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP status and a JSON body; None sends no body."""
+    """An HTTP status and a JSON body; no body is sent if it is None."""
 
     status: int = 200
     body: Any = None
@@ -56,8 +56,10 @@ Handler = Callable[[Call], Answer]
 
 @dataclass(frozen=True)
 class Route:
-    """A route: method, path relative to /api/v10, and handler. `token_in_path` routes need no
-    Authorization header."""
+    """A route: method, path relative to /api/v10, and handler.
+
+    `token_in_path`: the route needs no Authorization header, because the path contains a token.
+    """
 
     method: str
     path: str
@@ -80,7 +82,7 @@ def route(method: str, path: str, *, token_in_path: bool = False) -> Callable[[H
 
 
 def snowflake(text: object, name: str) -> int:
-    """Return an id as a number. Raises 50035 if the text is not a snowflake."""
+    """Return an id as a number. Raises ApiError 50035 if the text is not a snowflake."""
     if not str(text).isdigit():
         message = f'Value "{text}" is not snowflake.'
         tree = {name: {"_errors": [{"code": "NUMBER_TYPE_COERCE", "message": message}]}}

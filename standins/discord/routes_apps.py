@@ -64,8 +64,10 @@ def get_own_application(call: Call) -> Answer:
 
 
 def _scope(call: Call) -> int | None:
-    """Return the guild id of a guild command route, None on a global one; 20012 for another
-    application's commands."""
+    """Return the guild id of a guild command route; None for a global one.
+
+    Raises ApiError 20012 for another application's commands.
+    """
     if call.id("application_id") != call.bot.id:
         raise ApiError(403, 20012, "You are not authorized to perform this action on this application")
     if "guild_id" not in call.args:

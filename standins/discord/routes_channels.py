@@ -9,7 +9,7 @@ from standins.discord.rest import NO_CONTENT, Answer, Call, route
 
 
 def _channel(call: Call) -> Channel:
-    """Return the channel if the bot can see it; 10003 if it does not exist, 50001 if it is hidden."""
+    """Return the channel. Raises ApiError 10003 if it does not exist, 50001 if it is hidden from the bot."""
     channel = call.world.find_channel(call.id("channel_id"))
     if not chat.can(call.world, channel, call.bot.bot, permissions.VIEW_CHANNEL):
         raise refusal(50001)

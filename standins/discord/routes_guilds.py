@@ -10,7 +10,7 @@ from standins.discord.rest import NO_CONTENT, Answer, Call, route
 
 
 def _guild(call: Call) -> Guild:
-    """Return the server; 10004 if it does not exist, 50001 if the bot is not in it."""
+    """Return the server. Raises ApiError 10004 if it does not exist, 50001 if the bot is not in it."""
     guild = call.world.find_guild(call.id("guild_id"))
     if call.bot.bot.id not in guild.members:
         raise refusal(50001)
@@ -32,7 +32,7 @@ def _role(call: Call, guild: Guild) -> Role:
 
 
 def _require(call: Call, guild: Guild, bits: int) -> Member:
-    """Return the bot's own member, or raise 50013 if it lacks one of the permission bits."""
+    """Return the bot's own member. Raises ApiError 50013 if it lacks one of the permission bits."""
     own = guild.members[call.bot.bot.id]
     if guild_permissions(guild, own) & bits != bits:
         raise refusal(50013)
@@ -146,8 +146,10 @@ def get_member(call: Call) -> Answer:
 
 @route("PATCH", "/guilds/{guild_id}/members/{user_id}")
 def edit_member(call: Call) -> Answer:
-    """Change a member's nickname or replace their whole list of roles, including changes made
-    meanwhile by others."""
+    """Change a member's nickname, or replace their whole list of roles.
+
+    Replacing the list also undoes changes that others made meanwhile.
+    """
     guild, body = _guild(call), call.object()
     member = _member(call, guild)
     if "nick" in body:
@@ -194,7 +196,7 @@ def take_role(call: Call) -> Answer:
 
 
 def _role_call(call: Call) -> tuple[Guild, User]:
-    """Return server and user of a role PUT or DELETE, or refuse if the bot may not do it."""
+    """Return server and user of a role PUT or DELETE. Raises Discord's refusal if the bot may not do it."""
     guild = _guild(call)
     member = _member(call, guild)
     _require_grantable(call, guild, _role(call, guild))

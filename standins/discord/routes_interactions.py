@@ -1,4 +1,4 @@
-"""Routes by which an application answers interactions: the callback and the interaction's webhook."""
+"""Routes with which an application answers interactions: the callback and the interaction's webhook."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ def _shown(call: Call) -> tuple[Interaction, Message]:
 
 @route("POST", _HOOK, token_in_path=True)
 def follow_up(call: Call) -> Answer:
-    """Post a follow-up; return its message even without `wait`, as Discord does for an
-    interaction's webhook."""
+    """Post a follow-up, and return its message.
+
+    An interaction's webhook returns it even without `wait`, as at Discord.
+    """
     message = interactions.follow_up(call.world, _interaction(call), call.object())
     return Answer(200, wire.message_json(call.world, message))
 

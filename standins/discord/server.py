@@ -1,4 +1,4 @@
-"""The REST API over HTTP: authorises, limits, injects faults, calls the route and sends Discord's answer."""
+"""Serves the REST API over HTTP: checks tokens and limits, injects faults and calls the routes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _UNLIMITED = ("/interactions/", "/webhooks/")
 
 
 class Recorder(Protocol):
-    """Receives every exchange; the conformance check is one implementation."""
+    """Receives every exchange with the server; the conformance check is one implementation."""
 
     def exchange(self, route: Route, asked: Any, content_type: str, answer: Answer) -> None:
         """Receive one request body (None if there was none) and the answer to it."""
@@ -42,9 +42,9 @@ class Recorder(Protocol):
 class DiscordServer:
     """Serves a DiscordWorld on 127.0.0.1: REST below /api/v10 and the gateway at /.
 
-    A bucket allows `requests_a_window` (None: any number) in `window` seconds. All buckets together allow
-    50 requests a second, not counting interactions (docs.discord.com/developers/topics/rate-limits, 'Global
-    Rate Limit', read 2026-11). `recorder` receives all exchanges.
+    A bucket allows `requests_a_window` (None: any number) in `window` seconds. All buckets together allow 50
+    requests a second, not counting interactions (docs.discord.com/developers/topics/rate-limits, 'Global Rate
+    Limit', read 2026-11). `recorder` receives all exchanges.
     """
 
     def __init__(
@@ -77,7 +77,10 @@ class DiscordServer:
         return f"ws://127.0.0.1:{self.port}/"
 
     async def start(self, port: int | None = None) -> None:
-        """Listen on `port`: 0 takes a free one, None the one used before. OSError if the port is in use."""
+        """Listen on `port`: 0 takes a free one, None the one used before.
+
+        Raises OSError if the port is in use.
+        """
         app = web.Application(client_max_size=25 * 1024 * 1024)
         app.router.add_get("/", self._gateway.connect)
         for route in sorted(ROUTES, key=_specific_first):
@@ -90,7 +93,7 @@ class DiscordServer:
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Close all connections and stop listening. Sessions are kept, so bots can resume after a restart."""
+        """Close all connections and stop listening; sessions stay, so that bots can resume later."""
         self.faults.clear()
         await self._gateway.close()
         if self._runner is not None:
@@ -98,7 +101,7 @@ class DiscordServer:
             self._runner = None
 
     def asked(self) -> None:
-        """Count a request for members over the gateway."""
+        """Count one request for members over the gateway."""
         self.calls["gateway members"] += 1
 
     def recorded(self, name: str, data: Any) -> None:
@@ -188,8 +191,10 @@ class DiscordServer:
 
 
 async def _body(request: web.Request) -> Any:
-    """Return the JSON body, or that in a form's payload_json; 50035 for another content type,
-    50109 for invalid JSON."""
+    """Return the JSON body, or the JSON in a form's payload_json.
+
+    Raises ApiError 50035 for another content type, and 50109 for invalid JSON.
+    """
     if not request.body_exists:
         return None
     sizes: dict[str, int] = {}
@@ -212,7 +217,7 @@ async def _body(request: web.Request) -> Any:
 
 
 def _with_sizes(body: Any, sizes: dict[str, int]) -> Any:
-    """Add the size of each file to its entry in `attachments`; files[0] belongs to the entry with id 0."""
+    """Add each file's size to its entry in `attachments`; files[0] belongs to the entry with id 0."""
     message = body.get("data", body)
     for entry in message.get("attachments", []):
         entry["size"] = sizes.get(f"files[{entry['id']}]", 0)
@@ -220,13 +225,15 @@ def _with_sizes(body: Any, sizes: dict[str, int]) -> Any:
 
 
 def _specific_first(route: Route) -> list[bool]:
-    """Return a sort key that puts a fixed path part such as @me before a variable in the same place."""
+    """Return a sort key that puts a fixed part of a path, such as @me, before a variable."""
     return [part.startswith("{") for part in route.path.split("/")]
 
 
 def _response(answer: Answer, headers: dict[str, str]) -> web.Response:
-    """Build the HTTP response with exactly `Content-Type: application/json`: clients parse
-    JSON only for that string."""
+    """Build the HTTP response with exactly `Content-Type: application/json`.
+
+    Clients parse JSON only for that string.
+    """
     headers = headers | answer.headers
     if answer.body is None:
         return web.Response(status=answer.status, headers=headers)

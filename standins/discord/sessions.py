@@ -21,10 +21,10 @@ Frame = tuple[str, int]
 
 @dataclass(eq=False)
 class Session:
-    """One session, from IDENTIFY through all its connections. `outbox` is the current
-    connection's queue, if any.
+    """One session, from IDENTIFY through all its connections.
 
-    Entries of the queue are (text frame, 0), or ("", close code) to hang up. `tap` receives every event.
+    `outbox`: the current connection's queue, None without a connection. Its entries are (text frame, 0), or
+    ("", close code) to close the connection. `tap`: called with every event.
     """
 
     app: Application
@@ -37,8 +37,10 @@ class Session:
     tap: Callable[[str, Json], None] | None = None
 
     def takes(self, guild_id: int | None) -> bool:
-        """True if events of this server come to this shard (docs.discord.com/developers/events/gateway,
-        'Sharding', read 2026-11); those of no server come to shard 0."""
+        """Return True if events of this server are sent to this shard; those of no server go to shard 0.
+
+        Source: docs.discord.com/developers/events/gateway, 'Sharding', read 2026-11.
+        """
         number, many = self.shard
         return number == (0 if guild_id is None else (guild_id >> 22) % many)
 
@@ -83,17 +85,17 @@ def frame(op: int, data: object, event: str | None = None, seq: int | None = Non
 
 
 class Hub:
-    """Holds all sessions of one Discord."""
+    """The gateway sessions of all applications in one Discord."""
 
     def __init__(self) -> None:
         self.sessions: dict[str, Session] = {}
 
     def of(self, app: Application) -> list[Session]:
-        """Return the application's sessions, whether connected or waiting for a resume."""
+        """Return the application's sessions, both connected ones and those that wait for a resume."""
         return [session for session in self.sessions.values() if session.app is app]
 
     def told(self, app: Application, guild_id: int | None) -> list[Session]:
-        """The application's sessions that are told of a server, or of what is in none."""
+        """Return the application's sessions that receive events of this server (None: of no server)."""
         return [session for session in self.of(app) if session.takes(guild_id)]
 
     def connected(self, app: Application) -> list[Session]:
@@ -101,7 +103,7 @@ class Hub:
         return [session for session in self.of(app) if session.outbox is not None]
 
     def dispatch(self, app: Application, event: str, data: Json, intent: int = 0) -> None:
-        """Send an event to the shard of its server, or to shard 0, unless that did not ask for `intent`."""
+        """Send an event to the shard of its server, or to shard 0, if that shard asked for `intent`."""
         for session in self.told(app, _guild_of(event, data)):
             if intent == 0 or session.intents & intent:
                 session.dispatch(event, data)

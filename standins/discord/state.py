@@ -1,4 +1,4 @@
-"""The core state of a Discord: its records, ids, the feed of events, and waiting for changes."""
+"""The core state of the local Discord: records, ids, the feed of events, and waiting for changes."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class HasId(Protocol):
 
 
 class State:
-    """All records, without the rules about them.
+    """All records of the local Discord, without the rules about them.
 
-    `ack_seconds` is the real time that an application has for its first answer (Discord: 3 s);
-    `answer_seconds` is how long a person waits for what follows. `refusals` holds the last requests that
-    were refused, `audit` every change of roles.
+    `ack_seconds`: the real seconds that an application has for its first answer (Discord: 3).
+    `answer_seconds`: how long a person waits for more. `refusals`: the requests that were refused most
+    recently. `audit`: every change of roles.
     """
 
     def __init__(self, clock: Clock, *, ack_seconds: float = 3.0, answer_seconds: float = 30.0) -> None:
@@ -88,9 +88,9 @@ class State:
         self._changed = asyncio.Event()
 
     async def until(self, probe: Callable[[], T | None], what: str, within: float | None = None) -> T:
-        """Wait until `probe` returns something other than None or False; it is called after every event.
+        """Wait until `probe`, called after every event, returns something other than None or False.
 
-        Raises NoAnswerError, which names `what` was awaited, after `within` real seconds
+        Returns that value. Raises NoAnswerError, which names `what` was awaited, after `within` real seconds
         (default: `answer_seconds`).
         """
         seconds = self.answer_seconds if within is None else within
@@ -109,21 +109,21 @@ class State:
         return self.users[who.id]
 
     def find_guild(self, guild_id: int) -> Guild:
-        """Return the server; raise 10004 if there is none."""
+        """Return the server. Raises ApiError 10004 if there is none."""
         guild = self.guilds.get(guild_id)
         if guild is None:
             raise refusal(10004)
         return guild
 
     def find_channel(self, channel_id: int) -> Channel:
-        """Return the server channel or DM; raise 10003 if there is none."""
+        """Return the server channel or DM. Raises ApiError 10003 if there is none."""
         for channel in self.channels():
             if channel.id == channel_id:
                 return channel
         raise refusal(10003)
 
     def find_message(self, channel: Channel, message_id: int) -> Message:
-        """Return a message that everyone in the channel can see; raise 10008 if there is none."""
+        """Return a message that everyone in the channel can see. Raises ApiError 10008 if there is none."""
         message = channel.messages.get(message_id)
         if message is None or message.ephemeral_to is not None:
             raise refusal(10008)
@@ -136,7 +136,7 @@ class State:
         yield from self.dms.values()
 
     def dm(self, one: HasId, other: HasId) -> Channel:
-        """Return the DM channel of two users, which is created on first use."""
+        """Return the DM channel of two users, creating it on first use."""
         key = frozenset((one.id, other.id))
         if key not in self.dms:
             self.dms[key] = Channel(self.snowflake(), DM_CHANNEL, recipients=(one.id, other.id))
@@ -152,8 +152,10 @@ class State:
             self.hub.dispatch(app, event, data, intent)
 
     def roles_of(self, guild: Guild, who: HasId) -> list[str]:
-        """Return the names of a member's roles, highest first, without @everyone; KeyError if
-        they are not a member."""
+        """Return the names of a member's roles, highest first, without @everyone.
+
+        Raises KeyError if they are not a member.
+        """
         return [role.name for role in self.roles_held(guild, guild.members[who.id])]
 
     def roles_held(self, guild: Guild, member: Member) -> list[Role]:

@@ -1,4 +1,4 @@
-"""People: what a person does in Discord's client, and what they see there."""
+"""Acts as a person in Discord's client: uses commands and buttons, and reads messages."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class Person:
         """Use a slash command, such as "cancel" or "plans add", and wait for the answer.
 
         A deferred answer is awaited until it shows something; if `wait` is false, the acknowledgement is
-        enough. `force` acts as if the server's integration settings allowed the command to this person.
-        Raises NotOfferedError or NoAnswerError.
+        enough. With `force`, the server's integration settings allow the command to this person. Raises
+        NotOfferedError or NoAnswerError.
         """
         app, channel, data = self._typed(place, command, options or {}, force=force)
         interaction = start(self.state, COMMAND, app, self.user, channel, data)
@@ -123,25 +123,33 @@ class Person:
         return sorted(cards, key=lambda card: card.message.id)
 
     def messages(self, place: Channel | Guild) -> list[Card]:
-        """Return the messages that the person sees in a channel (or in a server's first one),
-        oldest first."""
+        """Return the messages that the person sees in a channel, oldest first."""
         seen = [m for m in self._visible(place).messages.values() if m.ephemeral_to in (None, self.id)]
         return [Card(self.state, self.user, message) for message in seen]
 
     async def dm_containing(self, text: str, within: float | None = None) -> Card:
-        """Wait for a direct message that contains `text`; return the newest if several do."""
+        """Wait for a direct message that contains `text`; return the newest if several do.
+
+        Raises NoAnswerError after `within` real seconds.
+        """
         what = f"a DM to {self.name} containing {text!r}"
         return await self.state.until(lambda: _newest(self.dms, text), what, within)
 
     async def message_containing(
         self, place: Channel | Guild, text: str, within: float | None = None
     ) -> Card:
-        """Wait for a message in a channel that contains `text`; return the newest if several do."""
+        """Wait for a message in a channel that contains `text`; return the newest if several do.
+
+        Raises NoAnswerError after `within` real seconds.
+        """
         what = f"a message to {self.name} containing {text!r}"
         return await self.state.until(lambda: _newest(self.messages(place), text), what, within)
 
     def card(self, message_id: int) -> Card:
-        """Return the message with that id, wherever the person sees it; CannotUseError if they do not."""
+        """Return the message with that id, wherever the person sees it.
+
+        Raises CannotUseError if they do not see it.
+        """
         for channel in self.state.channels():
             message = channel.messages.get(message_id)
             if message is not None and chat.can(self.state, channel, self.user, permissions.VIEW_CHANNEL):
@@ -149,14 +157,14 @@ class Person:
         raise CannotUseError(f"{self.name} sees no message {message_id}.")
 
     def look_at(self, card: Card | Message) -> Card:
-        """Return a message as this person sees it; CannotUseError if it is ephemeral to somebody else."""
+        """Return a message as this person sees it. Raises CannotUseError if only somebody else can see it."""
         message = card if isinstance(card, Message) else card.message
         if message.ephemeral_to not in (None, self.id):
             raise CannotUseError(f"{self.name} does not see this message.")
         return Card(self.state, self.user, message)
 
     def say(self, place: Channel | Guild, text: str) -> Card:
-        """Post a message."""
+        """Post a message as this person."""
         channel = self._visible(place)
         if not chat.can(self.state, channel, self.user, permissions.SEND_MESSAGES):
             raise CannotUseError(f"{self.name} may not write in #{channel.name}.")

@@ -19,7 +19,7 @@ KEYWORDS = {
 
 
 class Shapes:
-    """Computes shapes: `of(body)` is equal for bodies that the schemas accept or refuse alike.
+    """Computes shapes: two bodies that the schemas accept or refuse alike have equal shapes.
 
     Two texts are alike if neither is a named constant, both lie between the same length limits, and both
     match the same patterns. Two numbers are alike if no limit lies between them. Two unknown property names
@@ -76,5 +76,5 @@ def _limits(nodes: list[Json], *names: str) -> list[float]:
 
 
 def _between(limits: list[float], value: float) -> tuple[int, int]:
-    """Return which limits a value lies between, or which one it equals."""
+    """Return the limits that a value lies between, or the one that it equals, as two indexes."""
     return bisect_left(limits, value), bisect_right(limits, value)

@@ -1,5 +1,7 @@
-"""Converts the model to Discord's JSON (API v10). Shapes: Discord's OpenAPI document and
-gateway event docs."""
+"""Converts the records to Discord's JSON (API v10).
+
+Shapes: Discord's OpenAPI document and the documentation of gateway events.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ MEMBERS_FLAG, PRESENCE_FLAG, CONTENT_FLAG = 1 << 15, 1 << 13, 1 << 19
 
 
 def iso(at: float | None) -> str | None:
-    """Format unix seconds as Discord writes a time; None stays None."""
+    """Format unix seconds as Discord writes a time; return None for None."""
     return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
 
 
@@ -50,7 +52,7 @@ def user_json(user: User) -> Json:
 
 
 def own_user_json(user: User) -> Json:
-    """Return a UserPIIResponse: what an account sees of itself."""
+    """Return a UserPIIResponse: the fields that only the account itself sees."""
     private = {"mfa_enabled": True, "locale": user.locale, "verified": True, "email": None, "premium_type": 0}
     return user_json(user) | private
 
@@ -100,7 +102,7 @@ def member_json(world: State, member: Member) -> Json:
 
 
 def channel_json(world: State, channel: Channel) -> Json:
-    """Return a GuildChannelResponse, or a PrivateChannelResponse without the bot among its recipients."""
+    """Return a GuildChannelResponse, or a PrivateChannelResponse that omits the bot as recipient."""
     visible = [str(m.id) for m in channel.messages.values() if m.ephemeral_to is None]
     body: Json = {
         "id": str(channel.id),
@@ -185,7 +187,7 @@ def guild_create_json(world: State, guild: Guild, app: Application, all_members:
 
 
 def application_json(world: State, app: Application) -> Json:
-    """Return a PrivateApplicationResponse. The flags tell which privileged intents are enabled."""
+    """Return a PrivateApplicationResponse, whose flags show the enabled privileged intents."""
     flags = (
         app.members_intent * MEMBERS_FLAG
         | app.presence_intent * PRESENCE_FLAG
@@ -318,7 +320,7 @@ def interaction_json(world: State, interaction: Interaction, app_permissions: in
 
 
 def own_guild_json(guild: Guild, member: Member) -> Json:
-    """Return a MyGuildResponse: a server in its member's list."""
+    """Return a MyGuildResponse, a server as it appears in its member's own list."""
     return {
         "id": str(guild.id),
         "name": guild.name,

@@ -1,4 +1,4 @@
-"""A Discord whose people, servers, roles and applications are set up by a test, the tour or a page."""
+"""A local Discord whose people, servers, roles and applications a test, the tour or a page sets up."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from standins.discord.user_client import Person
 
 
 class DiscordWorld(State):
-    """A Discord that plain calls set up and change. Connected bots are notified of every change."""
+    """A local Discord, set up and changed by plain calls. Connected bots are notified of every change."""
 
     # Accounts and applications
 
@@ -64,8 +64,7 @@ class DiscordWorld(State):
         self.publish("bot_removed", guild_id=guild.id, application_id=app.id)
 
     def install_to_user(self, app: Application, who: HasId) -> None:
-        """Install the application to an account, so that its commands are available to the
-        person everywhere."""
+        """Install the application to an account, so that the person can use it everywhere."""
         self.user(who).installed_apps.add(app.id)
 
     # Servers and channels
@@ -81,8 +80,10 @@ class DiscordWorld(State):
         return guild
 
     def add_channel(self, guild: Guild, name: str, *, private: bool = False) -> Channel:
-        """Create a text channel; a private one is hidden from all but admins until overwrites
-        say otherwise."""
+        """Create a text channel.
+
+        A private one is hidden from all but admins until overwrites say otherwise.
+        """
         channel = Channel(self.snowflake(), TEXT_CHANNEL, name, guild.id, len(guild.channels))
         if private:
             channel.overwrites[guild.id] = (permissions.VIEW_CHANNEL, 0)
@@ -129,8 +130,10 @@ class DiscordWorld(State):
     def add_role(
         self, guild: Guild, name: str, color: int = 0, position: int | None = None, *, bits: int = 0
     ) -> Role:
-        """Create a role with permission `bits`. Without `position` it is placed at the
-        bottom, as in Discord."""
+        """Create a role with permission `bits`.
+
+        Without `position` it is placed at the bottom, as in Discord.
+        """
         role = Role(self.snowflake(), guild.id, name, 0, bits, color)
         guild.roles[role.id] = role
         changed = self._place(guild, role, position or 1)
@@ -198,10 +201,10 @@ class DiscordWorld(State):
         admin: bool = False,
         pending: bool = False,
     ) -> Member:
-        """Add a member to a server. `bits` or `admin` give them a role with that power,
-        created if there is none.
+        """Add a member to a server.
 
-        `pending`: the server screens its members, and this one has yet to accept its rules.
+        `bits`, `admin`: give the member a role with that power, created if there is none. `pending`: the
+        server screens its members, and this one has not accepted its rules yet.
         """
         power = permissions.ADMINISTRATOR if admin else bits
         held = [*roles, *([self._power_role(guild, power)] if power else [])]
@@ -220,7 +223,7 @@ class DiscordWorld(State):
         return self.add_role(guild, name, bits=bits)
 
     def remove_member(self, guild: Guild, who: HasId) -> None:
-        """Remove a member from a server, and with that all their roles."""
+        """Remove a member from a server; they lose all their roles."""
         del guild.members[who.id]
         body: Json = {"guild_id": str(guild.id), "user": wire.user_json(self.users[who.id])}
         self.tell_guild(guild, "GUILD_MEMBER_REMOVE", body, GUILD_MEMBERS)
@@ -234,7 +237,7 @@ class DiscordWorld(State):
         self.publish("member_screened", guild_id=guild.id, user_id=who.id)
 
     def rejoin(self, guild: Guild, who: HasId) -> Member:
-        """Let a former member come back, without any role."""
+        """Return a former member to the server, without any role."""
         return self.add_member(guild, who)
 
     def give_role(

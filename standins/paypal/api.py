@@ -1,4 +1,4 @@
-"""The HTTP layer of the API: token, body, idempotency, faults and the answer."""
+"""The HTTP layer of the local PayPal: checks tokens and bodies, injects faults and sends the answer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ LISTS = ("plans", "products", "transactions", "transaction_details", "events", "
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and its answer, as checkers and pages see them. It holds no headers, so no tokens."""
+    """One request and its answer, as checkers and pages see them.
+
+    It has no headers, so it contains no tokens.
+    """
 
     method: str
     path: str

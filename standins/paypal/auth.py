@@ -24,7 +24,7 @@ class Desk:
     ends_at: float = 0.0
 
     def issue(self, authorization: str, form: str) -> tuple[int, Obj]:
-        """Serve the token endpoint. Its errors have OAuth's shape, not PayPal's."""
+        """Serve the token endpoint, whose errors have OAuth's shape instead of PayPal's."""
         if not self._knows(authorization):
             return 401, _refused("invalid_client", "Client Authentication failed")
         kind = dict(parse_qsl(form)).get("grant_type")
@@ -62,7 +62,7 @@ class Desk:
             raise PayPalRefusal(401)
 
     def revoke(self) -> None:
-        """Invalidate the current token before the expiry that its holder was told."""
+        """Invalidate the current token before its announced expiry."""
         self.token, self.ends_at = "", 0.0
 
 

@@ -1,7 +1,7 @@
-"""A subscription's billing: periods, payments, failures and the end.
+"""The life of a PayPal subscription: periods, payments, failed payments and the end.
 
-Retries and the threshold: developer.paypal.com, "Payment failures and recovering balances" (read 2026-11).
-A failed payment is tried again every five days, up to twice in a period. Then it counts as failed, and the
+Retries and the threshold: developer.paypal.com, "Payment failures and recovering balances" (read 2026-11). A
+failed payment is tried again every five days, up to twice in a period. Then it counts as failed, and the
 amount due is added to the outstanding balance. EXPIRED comes with the last payment, not at the end of the
 period that it pays for (PayPal-PHP-SDK issue 192).
 """
@@ -29,7 +29,10 @@ OVER = ("CANCELLED", "EXPIRED")
 
 
 def tell(world: World, subscription: Subscription, kind: str, summary: str, extra: str = "") -> Obj:
-    """Emit an event. `kind` is its name without BILLING.SUBSCRIPTION., or the full name."""
+    """Emit an event about a subscription, and return it.
+
+    `kind`: its name without BILLING.SUBSCRIPTION., or the full name.
+    """
     name = kind if kind.startswith("BILLING") else EVENT + kind
     return world.emit(name, "subscription", summary, show(world, subscription, extra))
 
@@ -40,8 +43,7 @@ def set_status(world: World, subscription: Subscription, status: str, note: str 
 
 
 def begin(world: World, subscription: Subscription) -> None:
-    """Activate the subscription after the buyer's approval, or after the merchant activates
-    an approved one."""
+    """Activate a subscription that the buyer approved; the merchant may also activate it later."""
     now = world.now()
     set_status(world, subscription, "ACTIVE")
     subscription.activated = now
@@ -122,8 +124,10 @@ def _take(world: World, subscription: Subscription) -> payments.Payment:
 
 
 def _next_try(world: World, subscription: Subscription) -> int | None:
-    """Return the time of the next retry (unix seconds); None if no retries are left or the
-    next period comes first."""
+    """Return the time of the next retry, in unix seconds.
+
+    None if no retries are left or the next period comes first.
+    """
     days = world.settings.retry_days
     if subscription.tries >= len(days):
         return None
@@ -139,8 +143,7 @@ def _count_failure(world: World, subscription: Subscription) -> None:
 
 
 def _report(world: World, subscription: Subscription, made: list[payments.Payment]) -> None:
-    """Emit the events of a period: the sale or the failure of each payment, then a suspension
-    or expiry if it follows."""
+    """Emit the events of a period: the sale or failure of each payment, then a suspension or expiry."""
     for payment in made:
         if payment.good:
             payments.tell_sale(world, payment.sale)
@@ -154,8 +157,10 @@ def _report(world: World, subscription: Subscription, made: list[payments.Paymen
 
 
 def suspend(world: World, subscription: Subscription, note: str | None) -> None:
-    """Suspend the subscription: nothing is charged until it is activated again. An amount that was being
-    retried becomes outstanding."""
+    """Suspend the subscription: nothing is charged until it is activated again.
+
+    An amount that was being retried becomes outstanding.
+    """
     if subscription.retry_at is not None:
         subscription.retry_at = None
         subscription.outstanding = max(subscription.outstanding, subscription.due)

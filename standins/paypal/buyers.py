@@ -13,7 +13,9 @@ Request = tuple[Subscription, Obj | None]  # the second is what a revision would
 
 def asked(world: World, link: str) -> Request:
     """Return the subscription behind an approval link, given as its URL or ba_token.
-    PayPalRefusal 404 if there is none."""
+
+    Raises PayPalRefusal 404 if there is none.
+    """
     found: Request | None = world.find("ba_token", _token(link))
     if found is None:
         raise missing()
@@ -21,13 +23,16 @@ def asked(world: World, link: str) -> Request:
 
 
 def is_open(request: Request) -> bool:
-    """Return whether the request still waits for the buyer's approval."""
+    """Return True if the request still waits for the buyer's approval."""
     subscription, revision = request
     return subscription.status in (("ACTIVE", "SUSPENDED") if revision is not None else ("APPROVAL_PENDING",))
 
 
 def approve(world: World, link: str, buyer: Buyer) -> str:
-    """Approve; return where the browser is redirected. PayPalRefusal if there is nothing to approve."""
+    """Approve the request behind a link, and return the URL to which the browser is redirected.
+
+    Raises PayPalRefusal if there is nothing to approve.
+    """
     request = asked(world, link)
     if not is_open(request):
         raise unfit("SUBSCRIPTION_STATUS_INVALID", "This agreement was closed already.")
@@ -46,7 +51,7 @@ def approve(world: World, link: str, buyer: Buyer) -> str:
 
 
 def decline(world: World, link: str) -> str:
-    """Decline; return where the browser is redirected."""
+    """Decline the request behind a link, and return the URL to which the browser is redirected."""
     return way_back(asked(world, link), link, "cancel_url")
 
 
@@ -55,7 +60,7 @@ def _token(link: str) -> str:
 
 
 def way_back(request: Request, link: str, name: str) -> str:
-    """Return the merchant's URL with PayPal's parameters; empty if the merchant gave none."""
+    """Return the merchant's return URL with PayPal's parameters; empty if the merchant gave none."""
     subscription, revision = request
     context = (revision or {}).get("application_context") or subscription.context
     if name not in context:
@@ -72,7 +77,7 @@ def automatic_payments(world: World, buyer: Buyer) -> list[Subscription]:
 
 
 def cancel_automatic(world: World, buyer: Buyer, subscription_id: str) -> Subscription:
-    """Cancel a buyer's automatic payment. PayPalRefusal if it is not theirs or has ended."""
+    """Cancel a buyer's automatic payment. Raises PayPalRefusal if it is not theirs or has ended."""
     found = world.subscription(subscription_id)
     if found.buyer is not buyer:
         raise missing()

@@ -1,4 +1,4 @@
-"""The product and billing plan resources."""
+"""The API's resources for products and billing plans."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def _refuse_currencies(given: Obj) -> None:
 
 
 def price_of(cycle: Obj) -> Decimal:
-    """Return the price of a cycle, 0 for a free one."""
+    """Return the price of a billing cycle, 0 for a free one."""
     return Decimal(cycle.get("pricing_scheme", {}).get("fixed_price", {}).get("value", "0"))
 
 

@@ -1,4 +1,4 @@
-"""Certificates that sign PayPal's messages: an own root, an intermediate and a leaf."""
+"""Creates the certificates that sign the local PayPal's messages: a root, an intermediate and a leaf."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ DAYS = 3650  # long enough for tests that advance the clock by years
 
 @cache
 def key(name: str) -> rsa.RSAPrivateKey:
-    """Return the key of that name, created once per process: creating keys is the slowest
-    part of this module."""
+    """Return the key of that name, created once per process.
+
+    Creating keys is the slowest part of this module.
+    """
     del name
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
@@ -48,8 +50,10 @@ def issue(
     now: float,
     days: tuple[float, float] = (-1, DAYS),
 ) -> Holder:
-    """Issue a certificate signed by `issuer`, or self-signed without one. It is valid between `days`
-    (first, last) counted from `now` (unix seconds)."""
+    """Issue a certificate signed by `issuer`, or self-signed without one.
+
+    It is valid between `days` (first, last) counted from `now` (unix seconds).
+    """
     name = _name(subject)
     moment = datetime.fromtimestamp(now, UTC)
     signer = issuer.private if issuer else private
@@ -117,7 +121,7 @@ class Authority:
 
 @dataclass
 class Shelf:
-    """The certificates that the server offers, by id: a leaf with its chain as one PEM text."""
+    """The certificates that the server offers, by id: each a leaf with its chain as one PEM text."""
 
     pems: dict[str, bytes] = field(default_factory=dict)
     leaves: dict[str, Holder] = field(default_factory=dict)  # PayPal's own, which verification accepts

@@ -1,9 +1,8 @@
 """Checks every exchange and event against PayPal's OpenAPI documents, which are not part of this project.
 
-They are expected in the same folder as Discord's: see standins/discord/conformance.py.
-PayPal's schemas rarely forbid unknown names; this check reports them, in requests that were
-accepted and in answers. None of the available documents describes payments v1 and v2 or
-disputes. Needs the development dependency jsonschema.
+They are expected in the same folder as Discord's: see standins/discord/conformance.py. PayPal's schemas
+rarely forbid unknown names; this check reports them, in requests that were accepted and in answers. None of
+the available documents describes payments v1 and v2 or disputes. Needs the development dependency jsonschema.
 """
 
 from __future__ import annotations
@@ -32,8 +31,7 @@ COMBINED = ("allOf", "anyOf", "oneOf")
 
 
 class Conformance:
-    """Checks exchanges when passed to PayPalServer as `watch=`; `problems` stays empty while
-    nothing differs."""
+    """Checks exchanges when passed to PayPalServer as `watch=`, and collects differences in `problems`."""
 
     def __init__(self, documents: dict[str, Obj]) -> None:
         self.problems: list[str] = []
@@ -116,7 +114,7 @@ class Conformance:
         return found
 
     def _hold(self, document: str, schema: Obj, body: Any, where: str) -> None:
-        """Check types, patterns and limits with jsonschema, and names with code of this class."""
+        """Check a body against a schema: types, patterns and limits with jsonschema, names with own code."""
         self.checked += 1
         rooted = _rooted(schema, f"urn:{document}")
         validator = Draft202012Validator(rooted, registry=self._registry)
@@ -166,7 +164,7 @@ def _read(folder: Path) -> Conformance:
 
 
 def _rooted(schema: Any, root: str) -> Any:
-    """Make references name the document that they point into."""
+    """Add to each reference the name of the document that it points into."""
     if isinstance(schema, list):
         return [_rooted(one, root) for one in schema]
     if not isinstance(schema, dict):
@@ -197,8 +195,10 @@ def _issues(node: Any) -> set[tuple[str, str]]:
 
 
 def _correct(transactions: Obj) -> None:
-    """Allow two things that the document forbids but PayPal does: a subscription's id, with its hyphen, as
-    a reference, and an empty list if no payment was made."""
+    """Allow two things that the document forbids but PayPal does.
+
+    They are a subscription's id, with its hyphen, as a reference, and an empty list if no payment was made.
+    """
     schemas = transactions["components"]["schemas"]
     del schemas["transaction_info"]["properties"]["paypal_reference_id"]["pattern"]
     del schemas["search_response"]["properties"]["transaction_details"]["minItems"]

@@ -1,4 +1,7 @@
-"""Manual actions of the merchant, the buyer's bank or PayPal. Each takes effect before it returns."""
+"""Manual actions of the merchant, the buyer's bank or PayPal.
+
+Each takes effect before it returns.
+"""
 
 from __future__ import annotations
 
@@ -38,14 +41,20 @@ class Dashboard:
         catalog.turn_plan(self.world, plan_id, action)
 
     def last_sale(self, subscription_id: str) -> Sale:
-        """Return the subscription's newest successful payment; PayPalRefusal 404 if there is none."""
+        """Return the subscription's newest successful payment.
+
+        Raises PayPalRefusal 404 if there is none.
+        """
         made = [one for one in payments.sales_of(self.world, subscription_id) if one.status != "DECLINED"]
         if not made:
             raise PayPalRefusal(404, message=f"Nothing was paid for {subscription_id} yet.")
         return made[-1]
 
     def refund(self, sale_id: str, amount: str | None = None) -> Obj:
-        """Refund `amount` ("2.50"), or all that is left of the sale; ValueError if it exceeds that."""
+        """Refund `amount` ("2.50"), or all that is left of the sale.
+
+        Raises ValueError if the amount exceeds what is left.
+        """
         sale = self.world.get("sale", sale_id)
         refund = payments.give_back(self.world, sale, Decimal(amount) if amount else None)
         return payments.show_refund(self.world, refund)
@@ -58,7 +67,7 @@ class Dashboard:
         self.world.settings.decline_next = times
 
     def fund(self, email: str, *, good: bool) -> None:
-        """Let charges to a buyer's account succeed (`good`) or fail."""
+        """Let charges to a buyer's account succeed if `good` is true, or else fail."""
         self.world.buyer(email).funded = good
 
     def next_charge(self, subscription_id: str) -> int | None:

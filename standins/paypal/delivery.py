@@ -1,7 +1,7 @@
-"""Webhook notifications: which webhooks get an event, how it is serialised and how it is signed.
+"""Delivers PayPal's webhook notifications: selects the webhooks, and serialises and signs the events.
 
-A failed delivery is repeated up to 25 times over three days
-(developer.paypal.com/api/rest/webhooks, read 2026-11).
+A failed delivery is repeated up to 25 times over three days (developer.paypal.com/api/rest/webhooks, read
+2026-11).
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ Signer = Callable[[bytes, str], Message]  # gets the body and the webhook's id
 
 
 def written(event: Obj) -> bytes:
-    """Serialise an event as PayPal does: compact, with escaped slashes. A body that is parsed and dumped
-    again no longer matches its signature."""
+    """Serialise an event as PayPal does: compact, with escaped slashes.
+
+    A body that is parsed and dumped again no longer matches its signature.
+    """
     return json.dumps(event, separators=(",", ":")).replace("/", "\\/").encode()
 
 

@@ -1,7 +1,7 @@
-"""Customer disputes: the API lists and shows them; buyers and PayPal open and close them (see
-dashboard.py).
+"""Customer disputes: lists and shows them over the API, and opens and closes them.
 
-Shapes: developer.paypal.com/api/customer-disputes/v1 (read 2026-11).
+Buyers and PayPal open and close disputes through dashboard.py. Shapes:
+developer.paypal.com/api/customer-disputes/v1 (read 2026-11).
 """
 
 from __future__ import annotations

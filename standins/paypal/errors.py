@@ -72,7 +72,7 @@ class PayPalRefusal(Exception):  # noqa: N818 - an answer of the API, not a faul
 
 
 def bad(issue: str, field: str = "", location: str = "body", description: str = "") -> PayPalRefusal:
-    """Return a 400 for an invalid request. `field` is a JSON pointer or the name of a query parameter."""
+    """Return a 400 for an invalid request. `field`: a JSON pointer or the name of a query parameter."""
     detail = {"issue": issue, "description": description or SYNTAX[issue]}
     if field:
         detail |= {"field": field, "location": location}
@@ -80,7 +80,7 @@ def bad(issue: str, field: str = "", location: str = "body", description: str = 
 
 
 def no_part(field: str) -> PayPalRefusal:
-    """Return the error for a field that this stand-in does not implement, rather than ignore it."""
+    """Return the error for a field that this stand-in does not implement and must not ignore."""
     text = f"The local PayPal has no part for {field}; leave it out."
     return PayPalRefusal(400, details=[{"issue": NO_PART, "description": text, "field": field}])
 

@@ -1,7 +1,7 @@
-"""Forged or altered notifications; a receiver must not act on any of them.
+"""Forged or altered notifications, on which a receiver must not act.
 
-A trap listens beside the server and serves the forgers' certificates. It counts receivers
-that follow a forged address.
+A trap listens next to the server and serves the forgers' certificates. It counts receivers that follow a
+forged address.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PLACE = "/v1/notifications/certs/"
 
 
 class Trap:
-    """A listener that no receiver should contact; `hits` lists the requests that it got."""
+    """A listener that no receiver should contact; `hits`: the requests that it got."""
 
     def __init__(self) -> None:
         self.shelf = Shelf()
@@ -51,7 +51,7 @@ class Trap:
 
 @dataclass
 class Forger:
-    """Makes the forgeries of FORGERIES; `genuine` returns a message that is signed as PayPal signs it."""
+    """Makes the forgeries listed in FORGERIES; `genuine` returns a message signed as PayPal signs it."""
 
     url: str  # base address of the local PayPal
     shelf: Shelf
@@ -77,8 +77,10 @@ class Forger:
         return Message(body, webhook_id, self.now(), self.served(chain)).sign(chain[0])
 
     def trapped(self, prefix: str, body: bytes, webhook_id: str) -> Message:
-        """Sign with a PayPal-like certificate that the trap serves. `prefix` comes before the
-        path of its URL."""
+        """Sign with a PayPal-like certificate that the trap serves.
+
+        `prefix`: the text before the path of the certificate's URL.
+        """
         holder = self.authority.leaf(own_key="trap")
         cert_id = self.trap.shelf.put([holder, self.authority.between])
         return Message(body, webhook_id, self.now(), f"{prefix}{PLACE}{cert_id}").sign(holder)
@@ -103,7 +105,7 @@ def _self_signed(forger: Forger, body: bytes, webhook_id: str) -> Message:
 
 
 def _namesake(forger: Forger, body: bytes, webhook_id: str) -> Message:
-    """Sign by an authority that has the trusted one's names but its own keys."""
+    """Sign by an authority that has the trusted one's names but different keys."""
     double = Authority.__new__(Authority)
     name, now = forger.authority.name, forger.authority.now
     double.name, double.now = name, now
@@ -116,8 +118,10 @@ def _namesake(forger: Forger, body: bytes, webhook_id: str) -> Message:
 
 
 def _dated(first: float, last: float) -> Forgery:
-    """Return a forgery by a certificate of the right authority, valid from `first` to `last`
-    days from now."""
+    """Return a forgery by a certificate of the right authority that is valid at other times.
+
+    `first`, `last`: the days from now on which its validity begins and ends.
+    """
 
     def forge(forger: Forger, body: bytes, webhook_id: str) -> Message:
         passed = (forger.now() - forger.authority.now) / 86_400
@@ -143,8 +147,10 @@ def _no_authority(forger: Forger, body: bytes, webhook_id: str) -> Message:
 
 
 def _at(prefix: str) -> Forgery:
-    """Return a forgery whose certificate URL begins with `prefix`; {paypal} and {trap} become
-    host and port."""
+    """Return a forgery whose certificate URL begins with `prefix`.
+
+    In `prefix`, {paypal} and {trap} are replaced with a host and port.
+    """
 
     def forge(forger: Forger, body: bytes, webhook_id: str) -> Message:
         hosts = {"paypal": urlsplit(forger.url).netloc, "trap": forger.trap.host}
@@ -163,7 +169,7 @@ def _redirect(forger: Forger, body: bytes, webhook_id: str) -> Message:
 
 
 def _elsewhere(forger: Forger, body: bytes, webhook_id: str) -> Message:
-    """Name PayPal's host, but a path outside its certificates; what is served there would be valid."""
+    """Name PayPal's host, but a path outside its certificates that serves a valid one."""
     message = forger.genuine(body, webhook_id)
     message.cert_url = message.cert_url.replace(PLACE, f"{PLACE}../../../v1/notifications/certs/")
     return message
@@ -250,7 +256,7 @@ KINDS = (*FORGERIES, *SPOILT)
 
 
 def forge(forger: Forger, kind: str, event: Obj, webhook_id: str) -> tuple[bytes, dict[str, str]]:
-    """Return body and headers of a forgery; KeyError if `kind` is not in KINDS."""
+    """Return body and headers of a forgery. Raises KeyError if `kind` is not in KINDS."""
     body = written(event)
     if kind in FORGERIES:
         message = FORGERIES[kind](forger, body, webhook_id)

@@ -1,4 +1,4 @@
-"""Formats amounts, periods and statuses for the hosted pages."""
+"""Formats amounts, periods and statuses for the local PayPal's hosted pages."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ BADGES = {
 
 
 def every(cycle: Obj) -> str:
-    """Describe a cycle's interval: "every month", "every 3 months"."""
+    """Describe a cycle's interval, such as "every month" or "every 3 months"."""
     unit, count = cycle["frequency"]["interval_unit"].lower(), cycle["frequency"].get("interval_count", 1)
     return f"every {unit}" if count == 1 else f"every {count} {unit}s"
 
 
 def terms(world: World, subscription: Subscription) -> list[tuple[str, str]]:
-    """Return (what, how much) for each part of the plan, in the order of payment."""
+    """Return a (label, amount) pair for each part of the plan, in the order of payment."""
     plan = plan_of(world, subscription)
     code = currency_of(plan)
     found = [_part(plan, subscription, cycle) for cycle in cycles_of(plan)]
@@ -76,7 +76,7 @@ def _owes(subscription: Subscription) -> bool:
 
 
 def sentence(subscription: Subscription) -> str:
-    """Describe what happens next to the subscription, or what happened last if it is over."""
+    """Return a sentence about what happens next to the subscription, or happened last if it has ended."""
     if subscription.retry_at is not None:
         return f"The last payment failed. It is tried again on {day(subscription.retry_at)}."
     if subscription.status == "ACTIVE" and subscription.next_at is not None:

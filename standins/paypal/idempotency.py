@@ -1,7 +1,7 @@
-"""PayPal-Request-Id: a repeated request gets the first one's answer, with status 200 instead of 201.
+"""Implements PayPal-Request-Id: a repeated request gets the first one's answer, with status 200, not 201.
 
-Answers are kept for 72 hours (Subscriptions v1) if the request succeeded. Reusing the id for
-another request is a conflict.
+Answers are kept for 72 hours (Subscriptions v1) if the request succeeded. Reusing the id for another request
+is a conflict.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ class Keys:
     saved: dict[str, Saved] = field(default_factory=dict)
 
     def begin(self, key: str, request: tuple[str, Any], now: float) -> tuple[int, Any] | None:
-        """Return the earlier answer. None means that the id is new: run the request, then
-        call finish or forget."""
+        """Return the answer to the earlier request with this id; None if the id is new.
+
+        For a new id, run the request, then call `finish` or `forget`.
+        """
         if len(key) > LONGEST:
             raise PayPalRefusal(400)
         earlier = self.saved.get(key)

@@ -1,4 +1,4 @@
-"""Amounts: exact decimals inside the stand-in, PayPal's strings outside."""
+"""Converts amounts between exact decimals inside the stand-in and PayPal's strings outside."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ CURRENCIES = "AUD BRL CAD CNY CZK DKK EUR HKD HUF ILS JPY MYR MXN TWD NZD NOK PH
 
 
 def read(value: str, currency: str) -> Decimal:
-    """Parse an amount; ValueError if it is no number, has too many decimals or the currency is unknown."""
+    """Parse an amount.
+
+    Raises ValueError if it is not a number, has too many decimals, or the currency is unknown.
+    """
     try:
         amount = Decimal(value)
     except InvalidOperation:
@@ -53,5 +56,5 @@ def money_exact(amount: Decimal, currency: str) -> Obj:
 
 
 def spoken(amount: Decimal, currency: str) -> str:
-    """Format an amount for a page: $5.00."""
+    """Format an amount for a page, such as $5.00."""
     return str(format_currency(amount, currency, locale="en_US"))

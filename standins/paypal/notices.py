@@ -1,4 +1,4 @@
-"""Webhooks: registering them, listing events, and verifying notifications."""
+"""The Webhooks API: registers webhooks, lists events, and verifies notifications."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _all_types(_world: World, _call: Call) -> Answer:
 
 
 def _events(world: World, call: Call) -> Answer:
-    """List events, newest first; `count` is the number on this page."""
+    """List events, newest first; `count` in the answer is the number on this page."""
     query = call.query
     found = [one for one in reversed(world.all("event")) if _fits(one, query)][: query.get("page_size", 10)]
     return 200, {
@@ -158,8 +158,10 @@ def _resend(world: World, call: Call, event_id: str) -> Answer:
 
 
 def _simulate(world: World, call: Call) -> Answer:
-    """Send a made-up event. If it goes to a URL instead of a webhook, it is signed for the id
-    WEBHOOK_ID, as PayPal does."""
+    """Send a made-up event.
+
+    If it is sent to a URL instead of a webhook, it is signed for the id WEBHOOK_ID, as at PayPal.
+    """
     given = call.body
     if given["event_type"] not in EVENT_TYPES:
         raise invalid("event_type", "Not a valid webhook event name")

@@ -1,4 +1,4 @@
-"""The hosted pages for logging in, approving a subscription and managing automatic payments."""
+"""PayPal's hosted pages: logging in, approving a subscription, and managing automatic payments."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def _preview(subscription: Subscription, revision: dict[str, Any] | None) -> Sub
 
 
 def _local(place: str) -> str:
-    """Return the address if it is on this server, else that of the automatic payments page."""
+    """Return the address if it is on this server, otherwise that of the automatic payments page."""
     parts = urlsplit(place)
     good = place.startswith("/") and not place.startswith(("//", "/\\")) and not parts.netloc
     return place if good else AUTOPAY

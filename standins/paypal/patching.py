@@ -1,4 +1,7 @@
-"""JSON Patch as PayPal accepts it: only listed paths, each at most once ("fields eligible for patch")."""
+"""Applies JSON Patch as PayPal accepts it: only listed paths, each at most once.
+
+PayPal's documentation calls them "fields eligible for patch".
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ Places = Mapping[str, tuple[str, Callable[..., Any]]]
 
 
 def apply_patches(places: Places, patches: list[Obj]) -> None:
-    """Apply patches. All are refused if one has a wrong path or operation; the functions check the values."""
+    """Apply patches. If one has a wrong path or operation, all are refused.
+
+    The functions in `places` check the values.
+    """
     todo = [_place(places, patch, n) for n, patch in enumerate(patches)]
     paths = [patch["path"] for patch in patches]
     if len(set(paths)) < len(paths):

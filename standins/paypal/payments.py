@@ -1,7 +1,7 @@
-"""Payments, refunds and reversals: /v1/payments/sale, /v2/payments/captures, …/refunds.
+"""Payments, refunds and reversals: /v1/payments/sale, /v2/payments/captures and /v2/payments/refunds.
 
-A payment has one id in both generations of the API. Shapes: notifications that merchants have published,
-and developer.paypal.com/api/payments/v2 (read 2026-11).
+A payment has one id in both versions of the API. Shapes: notifications that merchants have published, and
+developer.paypal.com/api/payments/v2 (read 2026-11).
 """
 
 from __future__ import annotations
@@ -175,7 +175,10 @@ def show_refund_v2(world: World, refund: Refund) -> Obj:
 
 
 def give_back(world: World, sale: Sale, amount: Decimal | None = None, note: str = "") -> Refund:
-    """Refund `amount`, or all that is left of the sale; ValueError if it exceeds that."""
+    """Refund `amount`, or all that is left of the sale.
+
+    Raises ValueError if the amount exceeds what is left.
+    """
     left = sale.amount - sale.refunded
     amount = left if amount is None else amount
     if not 0 < amount <= left:
@@ -221,7 +224,7 @@ def _sale(world: World, sale_id: str) -> Sale:
 
 
 def _refund_sale(world: World, call: Call, sale_id: str) -> Answer:
-    """Refund a sale by API v1, whose refusals are 400 with names of their own."""
+    """Refund a sale by API v1, which refuses with status 400 and error names of its own."""
     sale = _sale(world, sale_id)
     if sale.status == "DECLINED":
         raise PayPalRefusal(400, "TRANSACTION_REFUSED", "The request was refused.")

@@ -1,7 +1,7 @@
-"""Combinable checks of request fields; each returns the value or refuses with 400.
+"""Combinable checks of request fields, each of which returns the value or refuses with status 400.
 
-The limits are those of the OpenAPI documents. A field that the stand-in does not implement is
-refused, never ignored.
+The limits are those of the OpenAPI documents. A field that the stand-in does not implement is refused, never
+ignored.
 """
 
 from __future__ import annotations

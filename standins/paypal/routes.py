@@ -1,4 +1,4 @@
-"""How a resource module declares the routes that it serves."""
+"""The records with which a resource's module declares the routes that it serves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Answer = tuple[int, Any]  # status and body; None sends no body
 
 @dataclass
 class Call:
-    """A request, already validated, as handlers get it."""
+    """A validated request, as handlers receive it."""
 
     body: Any = None
     query: Obj = field(default_factory=dict)
@@ -31,8 +31,10 @@ Handler = Callable[..., Answer]
 
 @dataclass(frozen=True)
 class Route:
-    """A route. `path` may hold {ids}; `spec` names the OpenAPI document that describes it,
-    empty if none does."""
+    """A route.
+
+    `path`: may contain {ids}. `spec`: the name of the OpenAPI document that describes it, empty if none does.
+    """
 
     method: str
     path: str
@@ -59,7 +61,7 @@ class Route:
 
 
 def page(world: World, rows: list[Obj], name: str, query: Obj, path: str) -> Obj:
-    """Return one page of a collection by `page` and `page_size`, with totals on request."""
+    """Return one page of a collection, by `page` and `page_size`, with totals on request."""
     size, number = query.get("page_size", 10), query.get("page", 1)
     total = max(ceil(len(rows) / size), 1)
     body: Obj = {name: rows[(number - 1) * size : number * size]}

@@ -1,4 +1,4 @@
-"""The server: sockets, the clock task, deliveries, and the Python API around them."""
+"""Runs the local PayPal: its sockets, clock task and deliveries, and the Python API to control them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LONGEST_BODY = 4 * 1024 * 1024
 
 
 class PayPalServer:
-    """A PayPal with one merchant's account. `watch` sees every exchange.
+    """A PayPal with one merchant's account. `watch`: receives every exchange.
 
     PayPal publishes no rate limits, so `limits` has none until a test sets them.
     """
@@ -76,8 +76,10 @@ class PayPalServer:
     # Starting and stopping
 
     async def start(self, port: int = 0, host: str = "127.0.0.1") -> str:
-        """Start listening; return the base address for PAYPAL_API_URL. `ca_file` is the value
-        for PAYPAL_CA_FILE."""
+        """Start listening, and return the base address for PAYPAL_API_URL.
+
+        `ca_file` is the value for PAYPAL_CA_FILE.
+        """
         app = web.Application(middlewares=[self._gate], client_max_size=LONGEST_BODY)
         date_answers(app, self.clock.now)
         self._pages.add_to(app)
@@ -184,8 +186,10 @@ class PayPalServer:
         self._wake.set()
 
     async def settle(self) -> None:
-        """Wait until everything due has run and been delivered; deliveries waiting for a
-        retry do not count."""
+        """Wait until everything due has run and been delivered.
+
+        Deliveries that wait for a retry do not count.
+        """
         self.catch_up()
         await self._deliverer.quiet()
 
@@ -197,9 +201,11 @@ class PayPalServer:
     def add_plan(
         self, product: str | Obj, price: str, interval: str = "MONTH", currency: str = "USD", **more: Any
     ) -> Obj:
-        """Create a plan at `price` ("5.00") per interval. `more` may hold `count` (intervals
-        per period), `total_cycles`, `trials` as (price, interval, cycles) with "0" for free,
-        `threshold`, `setup_fee`, and the API's own fields."""
+        """Create a plan at `price` ("5.00") per interval.
+
+        `more` may contain `count` (intervals per period), `total_cycles`, `trials` as (price, interval,
+        cycles) with "0" for free, `threshold`, `setup_fee`, and the API's own fields.
+        """
         plan = make_plan(
             product if isinstance(product, str) else product["id"], price, interval, currency, more
         )
@@ -213,15 +219,17 @@ class PayPalServer:
     def approve(
         self, link: str, email: str = "ada@example.com", given_name: str = "Ada", surname: str = "Member"
     ) -> str:
-        """Approve as a buyer on the approval page; return where the browser is redirected.
-        PayPalRefusal if the link is used up."""
+        """Approve as a buyer on the approval page, and return the URL that the browser is sent to.
+
+        Raises PayPalRefusal if the link has been used.
+        """
         self.catch_up()
         back = buyers.approve(self.world, link, self.world.buyer(email, given_name, surname))
         self.acted()
         return back
 
     def decline(self, link: str) -> str:
-        """Decline as a buyer on the approval page; return where the browser is redirected."""
+        """Decline as a buyer on the approval page, and return the URL that the browser is sent to."""
         return buyers.decline(self.world, link)
 
     def cancel_automatic_payment(self, subscription_id: str, email: str = "ada@example.com") -> None:
@@ -245,7 +253,7 @@ class PayPalServer:
 
     @property
     def events(self) -> list[Obj]:
-        """Return every event, oldest first."""
+        """Return every event so far, oldest first."""
         return self.world.all("event")
 
     @property
@@ -264,8 +272,10 @@ class PayPalServer:
         self._deliverer.resend(self.world.get("event", event_id), self.world.all("webhook"))
 
     async def forge(self, kind: str, webhook: Obj, event: Obj) -> int | None:
-        """Send a forgery (`forgery.KINDS`) of an event to a webhook; return the answer's
-        status, None if none came."""
+        """Send a forgery (`forgery.KINDS`) of an event to a webhook.
+
+        Returns the HTTP status of the answer, or None if none came.
+        """
         body, headers = forge(self.forger, kind, event, webhook["id"])
         status, _ = await self._deliverer.post(webhook["url"], body, headers)
         return status
@@ -274,8 +284,10 @@ class PayPalServer:
         return self.forger.genuine(body, webhook_id)
 
     def subscribe(self) -> asyncio.Queue[tuple[str, object]]:
-        """Return a queue that receives ("event", event), ("delivery", Delivery) and
-        ("exchange", Exchange)."""
+        """Return a queue of everything that happens, as (kind, object) pairs.
+
+        They are ("event", event), ("delivery", Delivery) and ("exchange", Exchange).
+        """
         feed: asyncio.Queue[tuple[str, object]] = asyncio.Queue()
         self._feeds.append(feed)
         return feed

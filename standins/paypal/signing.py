@@ -1,4 +1,4 @@
-"""Signatures of notifications: RSA-SHA256 over `transmission id|time|webhook id|crc32 of the body`.
+"""Signs notifications: RSA-SHA256 over `transmission id|time|webhook id|crc32 of the body`.
 
 Source: developer.paypal.com/api/rest/webhooks/rest, "Verify the webhook signature" (read 2026-11).
 """

@@ -1,4 +1,4 @@
-"""The server's state, and how changes of it become events."""
+"""The local PayPal's state: its records by kind, and how changes of them become events."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Clock(Protocol):
 
 @dataclass
 class Settings:
-    """Properties of the account, and faults of its API."""
+    """Properties of the account, and faults of its API that tests can switch on."""
 
     business_name: str = "Local shop"
     business_email: str = "shop@example.com"
@@ -108,7 +108,7 @@ class World:
     send: Callable[[Obj, list[Obj]], None] = lambda event, webhooks: None
 
     def now(self) -> int:
-        """Return unix seconds: the moment that the clockwork is playing, else the clock's time."""
+        """Return unix seconds: the due time of the running job, or the clock's time if no job is running."""
         return int(self.clock.now()) if self.moment is None else self.moment
 
     def add(self, kind: str, key: str, thing: Any) -> Any:
@@ -116,11 +116,11 @@ class World:
         return thing
 
     def find(self, kind: str, key: str) -> Any:
-        """Return the record of that kind and key, None if there is none."""
+        """Return the record of that kind and key; None if there is none."""
         return self.tables.get(kind, {}).get(key)
 
     def get(self, kind: str, key: str) -> Any:
-        """Return the record of that kind and key; PayPalRefusal 404 if there is none."""
+        """Return the record of that kind and key. Raises PayPalRefusal 404 if there is none."""
         found = self.find(kind, key)
         if found is None:
             raise missing()
@@ -135,7 +135,7 @@ class World:
         return found
 
     def buyer(self, email: str, given_name: str = "", surname: str = "") -> Buyer:
-        """Return the account with that email address, which is opened if there is none."""
+        """Return the account with that email address, opening one if there is none."""
         found: Buyer | None = self.find("buyer", email.lower())
         if found is None:
             found = self.add("buyer", email.lower(), Buyer(email))
@@ -146,7 +146,7 @@ class World:
         return {"href": f"{self.url}{path}", "rel": rel, "method": method}
 
     def emit(self, kind: str, resource_type: str, summary: str, resource: Obj) -> Obj:
-        """Record an event and notify the listeners. `resource` is a snapshot."""
+        """Record an event and notify the listeners. `resource`: copied, so later changes do not affect it."""
         event = self.event(kind, resource_type, summary, resource)
         self.add("event", event["id"], event)
         for listener in self.listeners:

@@ -1,4 +1,4 @@
-"""The terms that a subscription runs on, and its JSON."""
+"""The terms of a PayPal subscription (cycles, prices, fees and taxes), and its JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LINKS = {
 
 
 def plan_of(world: World, subscription: Subscription) -> Obj:
-    """Return a copy of the subscription's plan with the terms that this subscription overrides."""
+    """Return a copy of the subscription's plan, with the terms that this subscription overrides."""
     plan: Obj = copy.deepcopy(world.get("plan", subscription.plan_id))
     for given in subscription.override.get("billing_cycles", []):
         cycle = next(one for one in plan["billing_cycles"] if one["sequence"] == given["sequence"])
@@ -41,7 +41,7 @@ def cycles_of(plan: Obj) -> list[Obj]:
 
 
 def current_cycle(plan: Obj, billed: dict[int, int]) -> Obj | None:
-    """Return the cycle that the next period belongs to; None when all cycles are completed."""
+    """Return the billing cycle of the next period; None when all cycles are completed."""
     for cycle in cycles_of(plan):
         total = cycle["total_cycles"]
         if total == 0 or billed.get(cycle["sequence"], 0) < total:
@@ -50,7 +50,7 @@ def current_cycle(plan: Obj, billed: dict[int, int]) -> Obj | None:
 
 
 def period_end(anchor: int, cycle: Obj, periods: int) -> int:
-    """Return when the given number of periods since the anchor is over, in unix seconds."""
+    """Return the end of the given number of periods since the anchor, in unix seconds."""
     frequency = cycle["frequency"]
     return after(anchor, frequency["interval_unit"].lower(), periods * frequency["interval_count"])
 
@@ -62,8 +62,11 @@ def amount_of(plan: Obj, subscription: Subscription, cycle: Obj) -> Decimal:
 
 
 def fee_of(plan: Obj) -> Decimal:
-    """Return the set-up fee with its tax, without shipping. Live notifications show a first payment of
-    11.00 for PayPal's documented plan (a fee of 10.00 USD plus 10 % tax), whatever the shipping."""
+    """Return the set-up fee with its tax, without shipping.
+
+    Live notifications show a first payment of 11.00 for PayPal's documented plan (a fee of 10.00 USD plus 10
+    % tax), whatever the shipping.
+    """
     return taxed(plan, Decimal(plan["payment_preferences"].get("setup_fee", {}).get("value", "0")))
 
 
@@ -143,8 +146,10 @@ def _billing_info(world: World, subscription: Subscription, failures: bool) -> O
 
 
 def _shown_next(world: World, subscription: Subscription) -> int:
-    """Return the next billing time to show. For `stale_billing_seconds` after activation it
-    is the start instead."""
+    """Return the next billing time that the API shows, in unix seconds.
+
+    For `stale_billing_seconds` after activation this is the start instead.
+    """
     stale = (subscription.activated or 0) + world.settings.stale_billing_seconds
     if world.now() < stale or subscription.next_at is None:
         return subscription.start
@@ -164,8 +169,10 @@ def _execution(cycle: Obj, subscription: Subscription) -> Obj:
 
 
 def final_payment(plan: Obj, subscription: Subscription) -> int | None:
-    """Return when the last period is paid (unix seconds); None for a plan without end or if
-    no payment is left."""
+    """Return when the last period is paid, in unix seconds.
+
+    None for a plan without end, or if no payment is left.
+    """
     billed, at = dict(subscription.cycles), subscription.next_at
     if at is None or any(one["total_cycles"] == 0 for one in plan["billing_cycles"]):
         return None

@@ -235,7 +235,7 @@ def _patch(world: World, call: Call, subscription_id: str) -> Answer:
 
 
 class Patch:
-    """Applies patches to the fields that may change without the buyer's approval."""
+    """Applies patches to the fields that can change without the buyer's approval."""
 
     def __init__(self, world: World, subscription: Subscription) -> None:
         self.world, self.found = world, subscription
@@ -294,7 +294,7 @@ class Patch:
         return Decimal(checked["value"])
 
     def _cycle(self, sequence: int) -> Obj:
-        """Return this subscription's own terms for a cycle, created if there are none."""
+        """Return this subscription's own terms for a cycle, creating them if there are none."""
         cycles = {one["sequence"]: one for one in cycles_of(plan_of(self.world, self.found))}
         if sequence not in cycles:
             raise bad("INVALID_PATCH_PATH", "/plan/billing_cycles")
@@ -349,8 +349,10 @@ def accept_revision(world: World, subscription: Subscription, given: Obj) -> Non
 
 
 def _move(world: World, subscription: Subscription, plan_id: str) -> None:
-    """Move the subscription to another plan. Its trials are skipped for a buyer who comes
-    from a different plan."""
+    """Move the subscription to another plan.
+
+    Its trials are skipped for a buyer who comes from a different plan.
+    """
     subscription.plan_id, subscription.override = plan_id, {}
     cycles = cycles_of(plan_of(world, subscription))
     subscription.cycles = {one["sequence"]: one["total_cycles"] for one in cycles[:-1]}

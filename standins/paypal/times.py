@@ -1,4 +1,4 @@
-"""PayPal's times: ISO 8601 outside, unix seconds inside; renewals fall on 10:00 UTC."""
+"""Converts between PayPal's times (ISO 8601) and unix seconds, and finds the hour of renewals."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ def stamp(moment: float) -> str:
 
 
 def stamp_ms(moment: float) -> str:
-    """Format a time (unix seconds) with milliseconds, as events carry it."""
+    """Format a time, given in unix seconds, with milliseconds as in events."""
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse(text: str) -> int:
-    """Parse a timestamp to unix seconds; ValueError if it is invalid or has no time zone."""
+    """Parse a timestamp to unix seconds. Raises ValueError if it is invalid or has no time zone."""
     if not SHAPE.fullmatch(text):
         raise ValueError(text)
     return int(datetime.fromisoformat(text.upper()).timestamp())
 
 
 def billing_day(moment: int) -> int:
-    """Return 10:00 UTC on the day of `moment`: live subscriptions renew at that hour, whenever they began."""
+    """Return 10:00 UTC on the day of `moment`, in unix seconds.
+
+    Live subscriptions renew at that hour, at whatever time of day they began.
+    """
     return int(datetime.fromtimestamp(moment, UTC).replace(hour=10, minute=0, second=0).timestamp())

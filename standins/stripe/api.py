@@ -1,4 +1,4 @@
-"""The HTTP layer of the API: API key, version, parameters, idempotency, faults and the answer."""
+"""The HTTP layer of the local Stripe: checks keys and parameters, injects faults and sends the answer."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ ROUTES: list[Route] = [route for module in MODULES for route in module.ROUTES]
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and its answer, as checkers and pages see them. It holds no headers, so no API keys."""
+    """One request and its answer, as checkers and pages see them. It has no headers, so no API keys."""
 
     method: str
     path: str
@@ -108,8 +108,10 @@ class Api:
         return web.json_response(body, status=status, headers=headers)
 
     def _limit(self, route: Route, headers: dict[str, str]) -> None:
-        """Count the call and refuse it when it exceeds a limit. As at Stripe, all ids of a route share one
-        limit, and a header names the limit that was exceeded (docs.stripe.com/rate-limits, read 2026-11).
+        """Count the call, and refuse it if it exceeds a limit.
+
+        As at Stripe, all ids of a route share one limit, and a header names the limit that was exceeded
+        (docs.stripe.com/rate-limits, read 2026-11).
         """
         scope, _ = self.limits.spend(f"{route.method} {route.path}")
         if scope:

@@ -1,4 +1,4 @@
-"""The life of a subscription: its first payment, renewals, failed payments and its end."""
+"""The life of a Stripe subscription: its first payment, renewals, failed payments and its end."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ def period_end(subscription: Obj) -> int:
 
 
 def method_for(world: World, subscription: Obj) -> Obj | None:
-    """Return the subscription's own payment method, or else the customer's default; None if
-    neither is set."""
+    """Return the subscription's own payment method, or else the customer's default; None without both."""
     customer = world.get("customer", subscription["customer"])
     default = (customer.get("invoice_settings") or {}).get("default_payment_method")
     name = subscription["default_payment_method"] or default
@@ -31,8 +30,7 @@ def method_for(world: World, subscription: Obj) -> Obj | None:
 
 
 def set_periods(world: World, subscription: Obj, moment: int, items: list[Obj] | None = None) -> None:
-    """Set the current period of `items` (default: all) to the one in the subscription's cycle
-    that contains `moment`."""
+    """Set the current period of `items` (default: all) to the one that contains `moment` (unix seconds)."""
     for item in items_of(subscription) if items is None else items:
         recurring = world.by_id[item["price"]]["recurring"]
         start, end = period_from(
@@ -52,8 +50,10 @@ def bill(
     new_period: bool = True,
     items: list[Obj] | None = None,
 ) -> Obj:
-    """Draft an invoice of the pending prorations and, if `new_period`, a line for each of
-    `items` (default: all)."""
+    """Draft an invoice of the pending prorations.
+
+    If `new_period` is true, it also has a line for each of `items` (default: all).
+    """
     lines: list[Obj] = world.hidden.pop(("pending", subscription["id"]), [])
     if new_period:
         amount, begun = 0 if free else None, items_of(subscription) if items is None else items
@@ -62,8 +62,10 @@ def bill(
 
 
 def settle(world: World, subscription: Obj, invoice: Obj) -> bool:
-    """Finalize the invoice and try to collect it at once; return whether it is paid. An invoice that is
-    sent to the customer is left open, with its due date set."""
+    """Finalize the invoice and try to collect it at once; return True if it is paid.
+
+    An invoice that is sent to the customer is left open, with its due date set.
+    """
     invoices.finalize(world, invoice)
     if invoice["collection_method"] == "send_invoice" and invoice["status"] == "open":
         invoice["due_date"] = world.now() + (subscription["days_until_due"] or 0) * DAY
@@ -113,9 +115,11 @@ def _money_failed(world: World, subscription: Obj, invoice: Obj) -> None:
 
 
 def is_on_its_way(world: World, invoice: Obj) -> bool:
-    """Return whether a bank debit for the invoice is still processing. A subscription stays
-    incomplete while its first payment is `processing`
-    (docs.stripe.com/billing/subscriptions/overview, 'Subscription statuses', 2026-11)."""
+    """Return True if a bank debit for the invoice is still processing.
+
+    A subscription stays incomplete while its first payment is `processing`
+    (docs.stripe.com/billing/subscriptions/overview, 'Subscription statuses', 2026-11).
+    """
     intent = invoices.intent_of(world, invoice)
     return intent is not None and intent["status"] == "processing"
 
@@ -142,7 +146,7 @@ def renew(world: World, subscription: Obj) -> None:
 
 
 def _as_paused(world: World, subscription: Obj, invoice: Obj) -> None:
-    """Treat the draft as pause_collection says; keep it a draft if the subscription is unpaid."""
+    """Treat the draft as pause_collection says, or keep it a draft if the subscription is unpaid."""
     behavior = (subscription["pause_collection"] or {}).get("behavior")
     if behavior in ("void", "mark_uncollectible"):
         invoices.finalize(world, invoice)
@@ -155,8 +159,10 @@ def _as_paused(world: World, subscription: Obj, invoice: Obj) -> None:
 
 
 def _ends_without_card(world: World, subscription: Obj) -> bool:
-    """Apply trial_settings.end_behavior if the customer has no payment method. Return True if the
-    subscription was canceled or paused, so that no new period begins."""
+    """Apply trial_settings.end_behavior if the customer has no payment method.
+
+    Returns True if the subscription was canceled or paused, so that no new period begins.
+    """
     if method_for(world, subscription) is not None:
         return False
     behavior: str = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
@@ -193,8 +199,10 @@ def finalize_due(world: World, invoice: Obj) -> None:
 
 
 def expire_incomplete(world: World, subscription: Obj) -> None:
-    """Expire a subscription whose first payment did not come within 23 hours
-    (docs.stripe.com/billing/subscriptions/overview)."""
+    """Expire a subscription whose first payment did not succeed within 23 hours.
+
+    Source: docs.stripe.com/billing/subscriptions/overview.
+    """
     with world.changing(subscription, UPDATED):
         subscription.update(status="incomplete_expired", ended_at=world.now())
     invoice = world.by_id[subscription["latest_invoice"]]

@@ -1,4 +1,4 @@
-"""Actions of people on the hosted pages. Pages and tests call the same functions."""
+"""Actions of people on Stripe's hosted pages, called by the pages and by tests."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ UPDATED = "customer.subscription.updated"
 
 
 def typed_card(world: World, number: str, expiry: str) -> Obj:
-    """Create the payment method for a card typed by a person; `expiry` is like 04/30. StripeRefusal 402 if
-    the number or expiry is invalid."""
+    """Create the payment method for a card typed by a person; `expiry` is like 04/30.
+
+    Raises StripeRefusal 402 if the number or expiry is invalid.
+    """
     month, _, year = expiry.replace(" ", "").partition("/")
     if not month.isdigit() or not year.isdigit():
         raise StripeRefusal(402, "Your card's expiration date is incomplete.", kind="card_error")
@@ -29,7 +31,7 @@ def typed_card(world: World, number: str, expiry: str) -> Obj:
 def pay(
     world: World, session: Obj, *, number: str, expiry: str, name: str, email: str, code: str = ""
 ) -> Obj:
-    """Press the Pay button of a checkout page."""
+    """Pay as a person who presses the Pay button of a checkout page; return the session."""
     if not name.strip() or "@" not in email:
         raise StripeRefusal(402, "Please give a name and an e-mail address.", kind="card_error")
     skip_card = session["payment_method_collection"] == "if_required" and not session["amount_total"]
@@ -38,8 +40,10 @@ def pay(
 
 
 def open_portal(world: World, secret: str) -> Obj | None:
-    """Return the session behind a portal link, or None if the link is no longer valid. Each
-    use keeps it alive for another hour."""
+    """Return the session behind a portal link; None if the link is no longer valid.
+
+    Each use keeps it alive for another hour.
+    """
     session: Obj | None = world.hidden.get(secret)
     if session is None:
         return None
@@ -52,7 +56,7 @@ def open_portal(world: World, secret: str) -> Obj | None:
 
 
 def feature(world: World, session: Obj, name: str) -> Obj:
-    """Return a feature of the portal configuration; StripeRefusal 400 if it is switched off."""
+    """Return a feature of the portal configuration. Raises StripeRefusal 400 if it is switched off."""
     configuration = world.by_id[session["configuration"]]
     found: Obj = configuration["features"][name]
     if not found["enabled"]:
@@ -61,8 +65,10 @@ def feature(world: World, session: Obj, name: str) -> Obj:
 
 
 def own(world: World, session: Obj, subscription_id: str) -> Obj:
-    """Return a subscription that belongs to the portal's customer and has not ended;
-    StripeRefusal 404 otherwise."""
+    """Return a running subscription of the portal's customer.
+
+    Raises StripeRefusal 404 if it belongs to somebody else or has ended.
+    """
     subscription = world.tables.get("subscription", {}).get(subscription_id)
     if (
         subscription is None
@@ -76,7 +82,7 @@ def own(world: World, session: Obj, subscription_id: str) -> Obj:
 def portal_cancel(world: World, session: Obj, subscription_id: str, why: str | None = None) -> Obj:
     """Cancel at once or at the end of the period, as the portal configuration says.
 
-    Under flexible billing only cancel_at is set; classic sets cancel_at_period_end as well.
+    Under flexible billing only cancel_at is set; under classic billing cancel_at_period_end is set as well.
     """
     wanted = feature(world, session, "subscription_cancel")
     subscription = own(world, session, subscription_id)
@@ -101,8 +107,10 @@ def portal_renew(world: World, session: Obj, subscription_id: str) -> Obj:
 
 
 def choices(world: World, session: Obj, subscription: Obj) -> list[Obj]:
-    """Return the prices that the customer may switch to: those that the configuration lists,
-    in the same currency."""
+    """Return the prices that the customer may switch to.
+
+    These are the prices in the same currency that the configuration lists.
+    """
     wanted = world.by_id[session["configuration"]]["features"]["subscription_update"]
     if not wanted["enabled"] or "price" not in wanted["default_allowed_updates"]:
         return []
@@ -128,8 +136,10 @@ def portal_switch(world: World, session: Obj, subscription_id: str, price_id: st
 
 
 def portal_card(world: World, session: Obj, *, number: str, expiry: str) -> Obj:
-    """Save a new card; make it the default of the customer, and of each running subscription
-    that has its own."""
+    """Save a new card as the default of the customer.
+
+    It also becomes the card of each running subscription that has a card of its own.
+    """
     feature(world, session, "payment_method_update")
     customer = world.by_id[session["customer"]]
     method = attach_to(world, typed_card(world, number, expiry), customer)

@@ -1,4 +1,4 @@
-"""Canceling subscriptions, at once or at a later time."""
+"""Cancels subscriptions, at once or at a later time."""
 
 from __future__ import annotations
 

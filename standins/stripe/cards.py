@@ -62,7 +62,10 @@ TOKENS = {  # ready-made payment methods of test mode
 
 
 def read_card(number: str, exp_month: int, exp_year: int, year_now: int) -> Card:
-    """Return the card for a number and expiry that a person typed; StripeRefusal 402 if either is invalid."""
+    """Return the card for a number and expiry that a person typed.
+
+    Raises StripeRefusal 402 if either is invalid.
+    """
     number = "".join(number.split())
     if not number.isdigit() or not luhn(number):
         raise _refused("incorrect_number", "number")

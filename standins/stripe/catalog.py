@@ -1,4 +1,4 @@
-"""Products and prices."""
+"""The API's resources for products and prices."""
 
 from __future__ import annotations
 
@@ -106,8 +106,10 @@ def create_price(world: World, given: Obj) -> Obj:
 
 
 def currency_options(world: World, price: Obj) -> Obj:
-    """Return the price's amount in each of its currencies. Stripe shows this field only when
-    it is expanded."""
+    """Return the price's amount in each of its currencies.
+
+    Stripe shows this field only when it is expanded.
+    """
     own = {price["currency"]: {"unit_amount": price["unit_amount"]}}
     return {
         currency: {
@@ -121,8 +123,10 @@ def currency_options(world: World, price: Obj) -> Obj:
 
 
 def amount_of(world: World, price: Obj, quantity: int, currency: str) -> int:
-    """Return the amount for a quantity in `currency`, in minor units; fractions are rounded
-    half up per line."""
+    """Return the amount for a quantity in `currency`, in minor units.
+
+    Fractions are rounded half up per line.
+    """
     if price["currency"] != currency:
         unit = Decimal(currency_options(world, price)[currency]["unit_amount"])
     else:

@@ -1,4 +1,4 @@
-"""Checkout sessions for subscriptions. Customers pay on the hosted page (see people.py)."""
+"""The API's checkout sessions for subscriptions. Customers pay on the hosted page (see buyers.py)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def create_session(world: World, given: Obj) -> Obj:
 
 
 def _nothing_chosen() -> Obj:
-    """Return the fields that a subscription session leaves at their defaults."""
+    """Return the fields that a subscription's checkout session leaves at their defaults."""
     return {
         **blank("after_expiration billing_address_collection client_secret consent"),
         **blank("collected_information consent_collection currency_conversion customer_account invoice"),
@@ -125,8 +125,10 @@ def _refuse(world: World, given: Obj) -> None:
 
 
 def _refuse_texts(given: Obj) -> None:
-    """Refuse texts that are too long, by the API reference ('Create a Checkout Session': custom_text and
-    subscription_data.description)."""
+    """Refuse texts that are longer than the API allows.
+
+    Source: the API reference ('Create a Checkout Session': custom_text and subscription_data.description).
+    """
     for place, text in given.get("custom_text", {}).items():
         if text and len(text["message"]) > LONGEST_TEXT:
             where = f"custom_text[{place}][message]"
@@ -197,9 +199,11 @@ def run_out(world: World, session: Obj) -> Obj:
 
 
 def complete(world: World, session: Obj, method: Obj | None, name: str, email: str, code: str = "") -> Obj:
-    """Complete the session with a payment, as the page's Pay button does. `code` is a
-    promotion code, for sessions that allow one. Raises StripeRefusal 402 if the card fails;
-    the session stays open for another card."""
+    """Complete the session with a payment, as the page's Pay button does.
+
+    `code`: a promotion code, for sessions that allow one. Raises StripeRefusal 402 if the card fails; the
+    session stays open for another card.
+    """
     if session["status"] != "open":
         raise StripeRefusal(400, f"This page has been {session['status']}; ask for a new one.")
     if code and not session["allow_promotion_codes"]:

@@ -1,4 +1,4 @@
-"""Runs everything that falls due as time passes, in order, each at its own moment."""
+"""Runs the local Stripe's due jobs as time passes, in order, each at its own moment."""
 
 from __future__ import annotations
 
@@ -90,7 +90,9 @@ def _first(world: World) -> Job | None:
 
 
 def play(world: World) -> float:
-    """Run everything that is due; return when the next job is due, in unix seconds (infinity
-    if there is none)."""
+    """Run everything that is due, and return when the next job is due, in unix seconds.
+
+    Returns infinity if there is no further job.
+    """
     catch_up(world)
     return math.inf if world.next_due is None else world.next_due

@@ -38,8 +38,7 @@ ASKED_FOR = {*ON_REQUEST, ("subscription_update", PRODUCTS[-1])}
 
 @dataclass
 class Conformance:
-    """Checks exchanges when passed to StripeServer as `watch=`; `problems` stays empty while
-    nothing differs."""
+    """Checks exchanges when passed to StripeServer as `watch=`, and collects differences in `problems`."""
 
     fixtures: dict[str, Any] = field(default_factory=dict)  # Stripe's own fixtures, by resource name
     problems: list[str] = field(default_factory=list)
@@ -74,7 +73,7 @@ class Conformance:
             self._say(where, f"the error lacks type or message: {error}")
 
     def _params(self, given: Any, cls: Any, where: str) -> None:
-        """Check names only, at every depth: each accepted parameter must be in the TypedDict."""
+        """Check only names, at every depth: each accepted parameter must be in the TypedDict."""
         for name, value in given.items():
             if name not in cls.__annotations__ or name in OPTIONS:
                 self._say(where, f"accepted the parameter {name}, which {cls.__name__} does not have")

@@ -1,4 +1,4 @@
-"""The customer resource. Deleting a customer cancels its subscriptions at once."""
+"""The API's customer resource. Deleting a customer cancels its subscriptions at once."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def update_customer(world: World, given: Obj, customer_id: str) -> Obj:
 
 
 def own_method(world: World, customer_id: str, method_id: str) -> Obj:
-    """Return the payment method if it belongs to the customer; otherwise raise BadParameter."""
+    """Return the payment method if it belongs to the customer. Raises BadParameter otherwise."""
     method = world.get("payment_method", method_id, "payment_method")
     if method["customer"] != customer_id:
         raise invalid(

@@ -1,4 +1,4 @@
-"""Actions of an owner in Stripe's dashboard, and of a bank. Each call takes effect before it returns."""
+"""Actions of an owner in Stripe's dashboard, and of a bank, each of which takes effect before it returns."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Dashboard:
         return self.change(subscription_id, {"pause_collection": ""})
 
     def move_renewal(self, subscription_id: str, moment: int) -> Obj:
-        """Move the next renewal to `moment` (unix seconds), by a trial that costs nothing."""
+        """Move the next renewal to `moment` (unix seconds) with a free trial until then."""
         return self.change(subscription_id, {"trial_end": moment, "proration_behavior": "none"})
 
     def renew_from_now(self, subscription_id: str) -> Obj:
@@ -90,7 +90,10 @@ class Dashboard:
         return self._done(disputes.close_dispute(self.world, self.world.get("dispute", dispute_id), "lost"))
 
     def last_charge(self, subscription_id: str) -> Obj:
-        """Return the newest successful charge of the subscription; StripeRefusal 404 if there is none."""
+        """Return the newest successful charge of the subscription.
+
+        Raises StripeRefusal 404 if there is none.
+        """
         for invoice in reversed(self.world.all("invoice", status="paid")):
             intent = invoices.intent_of(self.world, invoice)
             if intent and invoices.subscription_id(invoice) == subscription_id:
@@ -110,8 +113,10 @@ class Dashboard:
         return self._done(made)
 
     def rotate_secret(self, endpoint_id: str, *, keep_old: bool = True) -> str:
-        """Replace the signing secret and return the new one. With `keep_old`, deliveries
-        carry signatures by both."""
+        """Replace the signing secret, and return the new one.
+
+        With `keep_old`, deliveries carry signatures by both.
+        """
         endpoint = self.world.get("webhook_endpoint", endpoint_id)
         return notices.rotate_secret(self.world, endpoint, keep_old=keep_old)
 

@@ -1,5 +1,7 @@
-"""Billing dates. Periods are counted from the anchor, so that a renewal on the 31st returns
-to it after February."""
+"""Calculates billing periods, counted from an anchor date.
+
+Because of the anchor, a renewal on the 31st returns to that day after February.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 
 def after(anchor: int, interval: str, count: int) -> int:
-    """Return the time `count` intervals after `anchor` (unix seconds, UTC). A day that a shorter month
-    lacks becomes its last day."""
+    """Return the time `count` intervals after `anchor`, both in unix seconds, counted in UTC.
+
+    A day that a shorter month lacks becomes its last day.
+    """
     start = datetime.fromtimestamp(anchor, UTC)
     if interval in ("day", "week"):
         days = count * (7 if interval == "week" else 1)
@@ -21,8 +25,10 @@ def after(anchor: int, interval: str, count: int) -> int:
 
 
 def period_from(anchor: int, interval: str, count: int, moment: int) -> tuple[int, int]:
-    """Return start and end of the anchored period that contains `moment`. If the anchor is still ahead, the
-    first period is short and ends there."""
+    """Return start and end of the anchored period that contains `moment`, in unix seconds.
+
+    If the anchor is still ahead, the first period is short and ends there.
+    """
     if moment < anchor:
         return moment, anchor
     n = 0
@@ -40,6 +46,6 @@ def month_of(moment: float) -> int:
 
 
 def spoken(moment: int) -> str:
-    """Return the date as hosted pages write it: 3 November 2026."""
+    """Return a date, given in unix seconds, as hosted pages write it: 3 November 2026."""
     date = datetime.fromtimestamp(moment, UTC)
     return f"{date.day} {date.strftime('%B %Y')}"

@@ -1,5 +1,7 @@
-"""Webhook deliveries: which endpoints get an event, in which shape and with which signature
-(docs.stripe.com/webhooks)."""
+"""Delivers Stripe's webhook events: selects the endpoints, and shapes and signs the bodies.
+
+Source: docs.stripe.com/webhooks.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ BACKOFF = (5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 12 * HOUR, 12
 
 @dataclass
 class DeliveryFaults(shared.DeliveryFaults):
-    """The delivery faults that all stand-ins share, and two that only Stripe has."""
+    """The delivery faults that both payment stand-ins share, and two that only Stripe has."""
 
     shape: str | None = None  # send every snapshot in this API version, e.g. "2024-06-20"
     thin: bool = False  # send v2.core.event notifications, which only name the object

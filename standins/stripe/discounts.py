@@ -50,8 +50,10 @@ def create_coupon(world: World, given: Obj) -> Obj:
 
 
 def applies_to(world: World, coupon: Obj) -> Obj | None:
-    """Return the products to which the coupon is limited. Stripe shows this field only when
-    it is expanded."""
+    """Return the products to which the coupon is limited; None if it is not limited.
+
+    Stripe shows this field only when it is expanded.
+    """
     found: Obj | None = world.hidden.get(("applies_to", coupon["id"]))
     return found
 
@@ -104,8 +106,11 @@ def code_typed(world: World, text: str) -> Obj:
 
 
 def redeem(world: World, given: Obj, param: str, **on: str | None) -> str:
-    """Redeem a coupon or code; return the new discount's id. A request that names a discount gets that
-    one's id. `on` names the customer, subscription or item that the new discount belongs to."""
+    """Redeem a coupon or code, and return the new discount's id.
+
+    If the request names an existing discount, its id is returned. `on` names the customer, subscription or
+    item that the new discount belongs to.
+    """
     if given.get("discount"):
         return str(world.get("discount", given["discount"], f"{param}[discount]")["id"])
     code = world.get("promotion_code", given["promotion_code"]) if given.get("promotion_code") else None
@@ -180,8 +185,10 @@ def _gone(world: World, name: str) -> None:
 
 
 def in_force(world: World, subscription: Obj, line: Obj, moment: int) -> Iterator[Obj]:
-    """Yield the discounts of a line in the order in which they apply: its item's, then the subscription's
-    or, if the subscription has none, the customer's."""
+    """Yield the discounts of a line in the order in which they apply.
+
+    The item's own come first, then the subscription's or, if the subscription has none, the customer's.
+    """
     details = (line["parent"] or {}).get("subscription_item_details") or {}
     items = {item["id"]: item for item in subscription["items"]["data"]}
     item = items.get(details.get("subscription_item", ""), {})

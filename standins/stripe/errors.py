@@ -9,8 +9,10 @@ from typing import Any
 
 
 class StripeRefusal(Exception):  # noqa: N818  an answer of the API, not a fault of the program
-    """An error answer of the API. `status` is the HTTP status; fields that are None are left
-    out of the body."""
+    """An error answer of the API.
+
+    `status`: the HTTP status. Fields that are None are left out of the body.
+    """
 
     def __init__(
         self,
@@ -57,8 +59,7 @@ def unknown(param: str) -> BadParameter:
 
 
 def unsupported(param: str) -> BadParameter:
-    """Return the error for a parameter that Stripe has and this stand-in does not implement,
-    rather than ignore it."""
+    """Return the error for a parameter that Stripe has but this stand-in does not implement."""
     return invalid(f"The local Stripe has no part for the parameter {param}; leave it out.", param)
 
 

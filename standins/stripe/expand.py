@@ -1,5 +1,7 @@
-"""Implements `expand[]`: replaces ids with the objects that they name
-(docs.stripe.com/api/expanding_objects)."""
+"""Implements `expand[]`, which replaces ids with the objects that they name.
+
+Source: docs.stripe.com/api/expanding_objects.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +46,10 @@ PRODUCTS = ["features", "subscription_update", "products"]
 
 
 def expand(world: World, shown: Obj, paths: list[str]) -> Obj:
-    """Expand `paths` in the object, in place, and return it; BadParameter for a path that
-    cannot be expanded."""
+    """Expand `paths` in the object, in place, and return it.
+
+    Raises BadParameter for a path that cannot be expanded.
+    """
     for path in paths:
         parts = path.split(".")
         if len(parts) > DEEPEST:

@@ -1,4 +1,4 @@
-"""Stripe's error bodies for faults that a test arranged and for exceeded rate limits."""
+"""Stripe's error bodies for the faults that a test arranges and for exceeded rate limits."""
 
 from __future__ import annotations
 

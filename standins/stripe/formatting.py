@@ -1,4 +1,4 @@
-"""Formats amounts, periods and dates for the hosted pages."""
+"""Formats amounts, periods and dates for the local Stripe's hosted pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from standins.stripe.state import Obj, World
 
 
 def money(amount: int, currency: str) -> str:
-    """Format an amount in minor units: 500, usd -> $5.00."""
+    """Format an amount in minor units: 500 and usd become $5.00."""
     exact = Decimal(amount) / 10 ** get_currency_precision(currency.upper())
     return str(format_currency(exact, currency.upper(), locale="en_US"))
 
@@ -23,7 +23,7 @@ def spaced(number: str) -> str:
 
 
 def every(price: Obj) -> str:
-    """Describe a price's interval: "per month", "every 3 months"."""
+    """Describe a price's interval, such as "per month" or "every 3 months"."""
     interval, count = price["recurring"]["interval"], price["recurring"]["interval_count"]
     return f"per {interval}" if count == 1 else f"every {count} {interval}s"
 
@@ -51,7 +51,7 @@ STATES = {
 
 
 def state(subscription: Obj) -> tuple[str, str]:
-    """Return (badge, sentence) for a subscription on the portal."""
+    """Return (badge, sentence) for a subscription in the portal."""
     status, ends = subscription["status"], spoken(period_end(subscription))
     if subscription["cancel_at"]:
         return "Cancels", f"Your plan will be canceled on {spoken(subscription['cancel_at'])}."

@@ -39,7 +39,7 @@ def _put(tree: dict[str, Any], parts: list[str], value: str, key: str) -> None:
 
 
 def as_list(value: dict[str, Any], param: str) -> list[Any]:
-    """Turn a dict with the keys 0, 1, 2 … into a list."""
+    """Convert a dict with the keys 0, 1, 2 … to a list."""
     if not all(key.isdigit() for key in value):
         raise invalid("Invalid array", param)
     return [value[key] for key in sorted(value, key=int)]

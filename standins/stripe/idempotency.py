@@ -1,5 +1,7 @@
-"""Idempotency keys of POST requests: a repeated key gets the first result
-(docs.stripe.com/api/idempotent_requests)."""
+"""Implements the idempotency keys of POST requests: a repeated key gets the first result.
+
+Source: docs.stripe.com/api/idempotent_requests.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,10 @@ class Keys:
     saved: dict[str, Saved] = field(default_factory=dict)
 
     def begin(self, key: str, request: tuple[str, Any], now: float, request_id: str) -> Saved | None:
-        """Return the saved result for this key. None means that it is new: run the request,
-        then call finish or forget."""
+        """Return the saved result for this key; None if the key is new.
+
+        For a new key, run the request, then call `finish` or `forget`.
+        """
         if len(key) > LONGEST:
             raise invalid(f"Idempotency keys are at most {LONGEST} characters long.")
         earlier = self.saved.get(key)

@@ -1,4 +1,4 @@
-"""The invoice resource: reading, finalizing, voiding and paying invoices."""
+"""The API's invoice resource: reading, finalizing, voiding and paying invoices."""
 
 from __future__ import annotations
 

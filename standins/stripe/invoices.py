@@ -1,5 +1,7 @@
-"""Invoices and their statuses: draft, open, paid, void, uncollectible
-(docs.stripe.com/invoicing/overview)."""
+"""Invoices and their statuses: draft, open, paid, void and uncollectible.
+
+Source: docs.stripe.com/invoicing/overview.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from standins.stripe.state import DAY, Obj, World, blank, listing, new_id, token
 
 
 def draft_invoice(world: World, subscription: Obj, reason: str, lines: list[Obj]) -> Obj:
-    """Draft an invoice of these lines. Credit from prorations may bring the amount due to 0."""
+    """Draft an invoice of these lines. Credit from prorations may reduce the amount due to 0."""
     customer = world.get("customer", subscription["customer"])
     invoice_id = new_id("in")
     for line in lines:
@@ -124,8 +126,10 @@ def _blank_invoice(world: World, invoice_id: str, subscription: Obj, customer: O
 
 
 def line_for(world: World, subscription: Obj, item: Obj, amount: int | None = None) -> Obj:
-    """Return a line for the item's current period; `amount` (minor units) replaces the price,
-    such as 0 for a trial."""
+    """Return a line for the item's current period.
+
+    `amount`, in minor units, replaces the price, such as 0 for a trial.
+    """
     price = world.by_id[item["price"]]
     product = world.by_id[price["product"]]
     quantity = item["quantity"]
@@ -195,8 +199,10 @@ def finalize(world: World, invoice: Obj) -> Obj:
 
 
 def _use_balance(customer: Obj, invoice: Obj) -> None:
-    """Spend the customer's credit (a negative balance) on the invoice; a negative total adds
-    to the credit."""
+    """Spend the customer's credit (a negative balance) on the invoice.
+
+    A negative total adds to the credit.
+    """
     sum_of_both = invoice["total"] + customer["balance"]
     due = max(sum_of_both, 0)
     invoice.update(starting_balance=customer["balance"], ending_balance=sum_of_both - due)
@@ -210,13 +216,16 @@ def intent_of(world: World, invoice: Obj) -> Obj | None:
 
 
 def awaits_customer(world: World, invoice: Obj) -> bool:
-    """Return whether the customer must still confirm the payment with their bank."""
+    """Return True if the customer must still confirm the payment with their bank."""
     intent = intent_of(world, invoice)
     return intent is not None and intent["status"] == "requires_action"
 
 
 def collect(world: World, invoice: Obj, method: Obj | None) -> bool:
-    """Try once to collect an open invoice; False if there is no payment method or the charge fails."""
+    """Try once to collect an open invoice; return True if it was paid.
+
+    Returns False if there is no payment method or the charge fails.
+    """
     intent = intent_of(world, invoice)
     if intent is None:
         return bool(invoice["status"] == "paid")
@@ -248,8 +257,10 @@ def _delinquent(world: World, invoice: Obj, owes: bool) -> None:
 
 
 def note_failure(world: World, invoice: Obj, first_failed_at: int) -> int | None:
-    """Record a failed attempt; return the time of the next one (unix seconds), or None when
-    no retries are left."""
+    """Record a failed attempt, and return the time of the next one in unix seconds.
+
+    Returns None if no retries are left.
+    """
     days = world.settings.retry_days
     tried = invoice["attempt_count"] - 1
     following = first_failed_at + days[tried] * DAY if 0 <= tried < len(days) else None

@@ -1,4 +1,4 @@
-"""Events, webhook endpoints and the account itself."""
+"""The API's resources for events, webhook endpoints and the account itself."""
 
 from __future__ import annotations
 
@@ -104,8 +104,10 @@ def retrieve_endpoint(world: World, given: Obj, endpoint_id: str) -> Obj:
 
 
 def rotate_secret(world: World, endpoint: Obj, *, keep_old: bool = True) -> str:
-    """Replace the signing secret; return the new one. With `keep_old`, deliveries carry a
-    signature by each."""
+    """Replace the signing secret, and return the new one.
+
+    With `keep_old`, deliveries carry a signature by each.
+    """
     fresh = f"whsec_{token(32)}"
     world.hidden[endpoint["id"]] = [fresh, *(world.hidden[endpoint["id"]] if keep_old else [])]
     return fresh

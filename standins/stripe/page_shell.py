@@ -1,4 +1,4 @@
-"""The parts that all hosted pages share: templates, headers, and a page for a single message."""
+"""The parts that all hosted pages of the local Stripe share: templates, headers, and a page for a message."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HEADERS = {
 
 
 class PageShell:
-    """Base class of the hosted pages: holds the world and the templates, and makes the HTTP answers."""
+    """Base class of the hosted pages: keeps the world and the templates, and creates the HTTP answers."""
 
     def __init__(self, world: World, acted: Callable[[], None]) -> None:
         self.world, self.acted = world, acted

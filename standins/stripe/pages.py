@@ -1,4 +1,4 @@
-"""The hosted pages for checkout, invoices and receipts. The portal's are in portal_pages.py."""
+"""Stripe's hosted pages for checkout, invoices and receipts. The portal's are in portal_pages.py."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Request parameters, with Stripe's names and types from the stripe package's own TypedDicts.
+"""Parses request parameters, with Stripe's names and types from the stripe package's own TypedDicts.
 
-A parameter is one of three kinds: unknown to Stripe (refused as Stripe refuses it), known to
-Stripe but not implemented here (refused with that reason, never silently ignored), or handled
-(converted to Python values).
+A parameter is one of three kinds: unknown to Stripe (refused as Stripe refuses it), known to Stripe but not
+implemented here (refused with that reason, never silently ignored), or handled (converted to Python values).
 """
 
 from __future__ import annotations
@@ -27,8 +26,10 @@ OPTIONS = frozenset(stripe.RequestOptions.__annotations__)
 
 
 def params_class(name: str) -> Any:
-    """Return a parameter TypedDict of the stripe package: `checkout.SessionCreateParams` is looked up in
-    stripe.params.checkout."""
+    """Return a parameter TypedDict of the stripe package, by its dotted name.
+
+    `checkout.SessionCreateParams` is found in stripe.params.checkout.
+    """
     found: Any = stripe.params
     for part in name.split("."):
         found = getattr(found, part)
@@ -53,7 +54,10 @@ def fields_of(cls: Any) -> dict[str, Any]:
 
 
 def coerce(value: Any, hint: Any, param: str, module: str) -> Any:
-    """Convert the value to the hinted type; BadParameter, worded as Stripe words it, if it does not fit."""
+    """Convert the value to the hinted type.
+
+    Raises BadParameter, worded as Stripe words it, if the value does not fit.
+    """
     hint = resolve(hint, module)
     if is_typeddict(hint):
         return coerce_hash(value, hint, param)
@@ -152,8 +156,10 @@ def _coerce_plain(value: Any, hint: Any, param: str) -> Any:
 
 @cache
 def supported_tree(spec: str) -> dict[str, Any]:
-    """Parse a list of supported names: `a b(c d)` gives {"a": {}, "b": {"c": {}, "d": {}}}. An empty inner
-    dict accepts anything below it."""
+    """Parse a list of supported names: `a b(c d)` gives {"a": {}, "b": {"c": {}, "d": {}}}.
+
+    An empty inner dict accepts anything below it.
+    """
     tree: dict[str, Any] = {}
     open_trees, name = [tree], ""
     for word in spec.replace("(", " ( ").replace(")", " ) ").split():

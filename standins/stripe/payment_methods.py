@@ -1,4 +1,4 @@
-"""The payment method resource; all of them are cards."""
+"""The API's payment method resource; all payment methods are cards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from standins.stripe.state import Obj, World, blank, merge_metadata, new_id
 
 
 def make_method(world: World, card: Card, billing: Obj | None = None) -> Obj:
-    """Create a payment method without a customer. `World.hidden` keeps how its card behaves."""
+    """Create a payment method without a customer.
+
+    `World.hidden` stores how its card behaves.
+    """
     method = world.add(
         {
             "id": new_id("pm"),
@@ -57,7 +60,7 @@ def card_details(card: Card) -> Obj:
 
 
 def hash_of(number: str) -> str:
-    """Return a card's fingerprint: equal for equal numbers, and the number cannot be read from it."""
+    """Return a card's fingerprint: equal for equal numbers, and of no use for finding the number."""
     return f"{(int(number) * 2654435761) % 2**56:014x}"
 
 
@@ -69,8 +72,10 @@ def payment_method_for(world: World, name: str, param: str = "payment_method") -
 
 
 def attach_to(world: World, method: Obj, customer: Obj) -> Obj:
-    """Attach a payment method to a customer. StripeRefusal 402 if the card is declined, 400
-    if the method belongs to somebody else."""
+    """Attach a payment method to a customer.
+
+    Raises StripeRefusal 402 if the card is declined, and 400 if the method belongs to somebody else.
+    """
     if method["customer"] == customer["id"]:
         return method
     if method["customer"]:

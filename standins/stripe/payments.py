@@ -79,7 +79,7 @@ def _new_intent(world: World, invoice: Obj) -> Obj:
 
 
 def refusal_of(world: World, method: Obj) -> tuple[str, str | None] | None:
-    """Return (code, decline_code) if a charge of this card would be refused now, else None."""
+    """Return (code, decline_code) if a charge of this card would be refused now; None otherwise."""
     now = (year_of(world.now()), month_of(world.now()))
     if (method["card"]["exp_year"], method["card"]["exp_month"]) < now:
         return "expired_card", None
@@ -93,7 +93,10 @@ def refusal_of(world: World, method: Obj) -> tuple[str, str | None] | None:
 
 @contextmanager
 def on_page(world: World) -> Iterator[None]:
-    """Mark the customer as present on a hosted page: payments that their bank wants confirmed succeed."""
+    """Treat the customer as present on a hosted page while the context lasts.
+
+    Payments that their bank wants confirmed then succeed.
+    """
     world.hidden["on page"] = True
     try:
         yield
@@ -102,7 +105,7 @@ def on_page(world: World) -> Iterator[None]:
 
 
 def charge_intent(world: World, intent: Obj, method: Obj) -> bool:
-    """Try to charge the card; True if the money came. The intent holds the details."""
+    """Try to charge the card; return True if the money arrived. The intent contains the details."""
     if world.hidden[method["id"]].charge_code == AUTHENTICATE and not world.hidden.get("on page"):
         intent.update(status="requires_action", payment_method=method["id"])
         intent["next_action"] = {"type": "use_stripe_sdk", "use_stripe_sdk": {}}
@@ -133,8 +136,10 @@ def _succeed(world: World, intent: Obj, charge: Obj) -> None:
 
 
 def _wait(world: World, intent: Obj, charge: Obj) -> None:
-    """Leave a charge pending, as a bank debit that takes days
-    (docs.stripe.com/payments/sepa-debit, 2026-11)."""
+    """Leave a charge pending, as a bank debit that takes days.
+
+    Source: docs.stripe.com/payments/sepa-debit, 2026-11.
+    """
     world.hidden["pending", charge["id"]] = {key: charge[key] for key in _PENDING}
     charge.update(_PENDING)
     intent["status"] = "processing"

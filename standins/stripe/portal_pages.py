@@ -1,4 +1,4 @@
-"""The portal's pages. They show exactly the features that the session's configuration switches on."""
+"""The portal's pages, which show exactly the features that the session's configuration switches on."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class PortalPages:
         return self.acts[view]
 
     def _done(self, request: web.Request, session: Obj) -> web.Response:
-        """Redirect to the portal, or to where the flow's after_completion says."""
+        """Redirect to the portal, or to the page that the flow's after_completion names."""
         flow = session["flow"]
         home = f"/p/session/{request.match_info['secret']}"
         if flow and not self.world.hidden.get(("flowed", session["id"])):

@@ -1,4 +1,4 @@
-"""Prorations: credit for unused time and charges for the time that is left, to the second.
+"""Prorations: credit for unused time and charges for the remaining time, to the second.
 
 Source: docs.stripe.com/billing/subscriptions/prorations (read 2026-11).
 """
@@ -11,7 +11,7 @@ from standins.stripe.state import Obj, World, new_id
 
 
 def share(amount: int, item: Obj, moment: int) -> int:
-    """Return the share of `amount` (minor units) for what remains of the item's period."""
+    """Return the share of `amount` (minor units) that is due for the rest of the item's period."""
     start, end = item["current_period_start"], item["current_period_end"]
     remains: float = max(end - moment, 0) / (end - start)
     return round(amount * remains)
@@ -23,8 +23,10 @@ def credit_unused(world: World, subscription: Obj) -> None:
 
 
 def add_line(world: World, subscription: Obj, item: Obj, sign: int) -> None:
-    """Add a proration line to the next invoice, a credit if `sign` is negative. A trial has
-    nothing to prorate."""
+    """Add a proration line to the next invoice, as a credit if `sign` is negative.
+
+    A trial has nothing to prorate.
+    """
     if subscription["status"] == "trialing":
         return
     price = world.by_id[item["price"]]

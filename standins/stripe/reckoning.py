@@ -12,7 +12,7 @@ from standins.stripe.taxes import rates_of
 
 
 def reckon(world: World, subscription: Obj, lines: Sequence[Obj]) -> Obj:
-    """Return the totals of an invoice with these lines; also fill in each line's discounts and taxes."""
+    """Return the totals of an invoice with these lines, and fill in each line's discounts and taxes."""
     left = _discount(world, subscription, lines)
     taxes: Counter[tuple[str | None, bool]] = Counter()
     taxable: Counter[tuple[str | None, bool]] = Counter()
@@ -59,7 +59,7 @@ def _round(value: Decimal) -> int:
 
 
 def _discount(world: World, subscription: Obj, lines: Sequence[Obj]) -> list[int]:
-    """Apply the discounts to the lines; return the amount that remains on each, in minor units."""
+    """Apply the discounts to the lines, and return the remaining amount of each, in minor units."""
     left = [int(line["amount"]) for line in lines]
     open_lines = [n for n, line in enumerate(lines) if line["discountable"]]
     by_line = {n: list(in_force(world, subscription, lines[n], world.now())) for n in open_lines}
@@ -75,8 +75,10 @@ def _discount(world: World, subscription: Obj, lines: Sequence[Obj]) -> list[int
 
 
 def _shares(world: World, discount: Obj, amounts: list[int]) -> list[int]:
-    """Return how much the discount takes off each amount. A fixed sum is split in proportion; the last
-    amount takes the rounding remainder."""
+    """Return how much the discount reduces each amount, in minor units.
+
+    A fixed sum is split in proportion; the last amount gets the rounding remainder.
+    """
     coupon = coupon_of(world, discount)
     if coupon["percent_off"] is not None:
         percent = Decimal(str(coupon["percent_off"]))
@@ -89,8 +91,10 @@ def _shares(world: World, discount: Obj, amounts: list[int]) -> list[int]:
 
 
 def use_up(world: World, subscription: Obj, invoice: Obj) -> None:
-    """Remove discounts that are used up: a one-time discount after its first use, others when
-    their time is over."""
+    """Remove discounts that are used up.
+
+    That is a one-time discount after its first use, and any other when its time is over.
+    """
     holders = [world.by_id[subscription["customer"]], subscription, *subscription["items"]["data"]]
     names = {name for one in holders for name in (*(one.get("discounts") or []), one.get("discount")) if name}
     used = {one["discount"] for one in invoice["total_discount_amounts"] if one["amount"]}

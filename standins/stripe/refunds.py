@@ -1,4 +1,4 @@
-"""The refund resource. Refunds of a charge never exceed what was paid."""
+"""The API's refund resource. Refunds of a charge never exceed the amount paid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a resource module declares the routes that it serves."""
+"""The records with which a resource's module declares the routes that it serves."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ PAGING = "limit starting_after ending_before expand "
 
 @dataclass(frozen=True)
 class Route:
-    """A route. `path` may hold {ids}, `params` names a TypedDict of stripe.params, and `supported` lists
-    the parameters that are implemented."""
+    """A route.
+
+    `path`: may contain {ids}. `params`: the name of a TypedDict in stripe.params. `supported`: the parameters
+    that are implemented.
+    """
 
     method: str
     path: str
@@ -62,7 +65,7 @@ def retrieve(kind: str, path: str, params: str) -> Route:
 
 
 def within(moment: int, wanted: Any) -> bool:
-    """Return whether `moment` passes one of Stripe's time filters: a time, or any of gt, gte, lt, lte."""
+    """Return True if `moment` passes one of Stripe's time filters: a time, or any of gt, gte, lt, lte."""
     if isinstance(wanted, int):
         return moment == wanted
     tests: dict[str, Callable[[int], bool]] = {
@@ -75,8 +78,10 @@ def within(moment: int, wanted: Any) -> bool:
 
 
 def page(rows: list[Obj], given: Obj, url: str) -> Obj:
-    """Return a page of `rows` (oldest first), newest first, cut by limit and cursors;
-    BadParameter for a bad cursor."""
+    """Return a page of `rows` (oldest first), newest first, cut by limit and cursors.
+
+    Raises BadParameter for a bad cursor.
+    """
     if "created" in given:
         rows = [row for row in rows if within(row["created"], given["created"])]
     rows = rows[::-1]

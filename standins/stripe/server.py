@@ -1,4 +1,4 @@
-"""The server: sockets, the clock task, deliveries, and the Python API around them."""
+"""Runs the local Stripe: its sockets, clock task and deliveries, and the Python API to control them."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ EXPIRY = "12/40"
 
 
 class StripeServer:
-    """A Stripe with one account. `api_key` decides its mode (sk_test_… or sk_live_…); `watch`
-    sees every exchange.
+    """A Stripe with one account.
 
-    `limits` are those that Stripe documents (docs.stripe.com/rate-limits, read 2026-11).
+    `api_key` decides its mode (sk_test_… or sk_live_…). `watch`: receives every exchange. `limits`: by
+    default those that Stripe documents (docs.stripe.com/rate-limits, read 2026-11).
     """
 
     def __init__(
@@ -151,8 +151,10 @@ class StripeServer:
         self._wake.set()
 
     async def settle(self) -> None:
-        """Wait until everything due has run and been delivered; deliveries waiting for a
-        retry do not count."""
+        """Wait until everything due has run and been delivered.
+
+        Deliveries that wait for a retry do not count.
+        """
         self.catch_up()
         await self._deliverer.quiet()
 
@@ -204,8 +206,10 @@ class StripeServer:
         expiry: str = EXPIRY,
         code: str = "",
     ) -> Obj:
-        """Pay as a person on the checkout page. `session` is its id or URL, `code` a promotion code.
-        StripeRefusal 402 if the card is declined."""
+        """Pay as a person on the checkout page.
+
+        `session`: its id or URL. `code`: a promotion code. Raises StripeRefusal 402 if the card is declined.
+        """
         self.catch_up()
         found = self.world.get("checkout.session", session.rsplit("/", 1)[-1].partition("#")[0])
         paid = buyers.pay(self.world, found, number=card, expiry=expiry, name=name, email=email, code=code)
@@ -213,7 +217,7 @@ class StripeServer:
         return paid
 
     def portal(self, url: str) -> Obj:
-        """Return the portal session behind a link; KeyError if the link is not or no longer valid."""
+        """Return the portal session behind a link. Raises KeyError if the link is not valid."""
         self.catch_up()
         session = buyers.open_portal(self.world, url.rsplit("/", 1)[-1])
         if session is None:
@@ -233,8 +237,10 @@ class StripeServer:
         return self._acting(buyers.portal_card(self.world, self.portal(url), number=card, expiry=expiry))
 
     def portal_link(self, customer_id: str) -> str:
-        """Return a portal link that uses the owner's default configuration, which is created
-        if it does not exist."""
+        """Return a portal link that uses the owner's default configuration.
+
+        That configuration is created if it does not exist.
+        """
         if not self.world.all("billing_portal.configuration", is_default=True):
             self.dashboard.save_portal_settings()
         return str(portal.create_portal_session(self.world, {"customer": customer_id})["url"])
@@ -247,7 +253,7 @@ class StripeServer:
 
     @property
     def events(self) -> list[Obj]:
-        """Return every event, oldest first."""
+        """Return every event so far, oldest first."""
         return self.world.all("event")
 
     @property
@@ -266,15 +272,19 @@ class StripeServer:
         self._deliverer.resend(self.world.get("event", event_id))
 
     async def forge(self, url: str, event: Obj, key: str = "whsec_forged", age: float = 0.0) -> int | None:
-        """Post an event signed with `key`, dated `age` seconds ago; return the answer's
-        status, None if none came."""
+        """Post an event signed with `key`, dated `age` seconds ago.
+
+        Returns the HTTP status of the answer, or None if none came.
+        """
         moment = self.clock.now() - age
         status, _ = await self._deliverer.post_signed(url, json.dumps(event).encode(), [key], moment)
         return status
 
     def subscribe(self) -> asyncio.Queue[tuple[str, object]]:
-        """Return a queue that receives ("event", event), ("delivery", Delivery) and
-        ("exchange", Exchange)."""
+        """Return a queue of everything that happens, as (kind, object) pairs.
+
+        They are ("event", event), ("delivery", Delivery) and ("exchange", Exchange).
+        """
         feed: asyncio.Queue[tuple[str, object]] = asyncio.Queue()
         self._feeds.append(feed)
         return feed

@@ -1,7 +1,7 @@
-"""The server's state, and how changes of it become events.
+"""The local Stripe's state: its objects by kind, and how changes of them become events.
 
 Objects are plain dicts as the API shows them, with ids where Stripe has expandable fields. `World.hidden`
-holds what the API never shows, such as secrets and how a card behaves.
+contains what the API never shows, such as secrets and the behaviour of a card.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class World:
     next_due: float | None = None
 
     def now(self) -> int:
-        """Return unix seconds: the moment that the clockwork is playing, else the clock's time."""
+        """Return unix seconds: the due time of the running job, or the clock's time if no job is running."""
         return int(self.clock.now()) if self.moment is None else self.moment
 
     def add(self, obj: Obj) -> Obj:
@@ -93,15 +93,17 @@ class World:
         return [row for row in rows if all(row.get(key) == value for key, value in equal.items())]
 
     def get(self, kind: str, object_id: str, param: str = "id") -> Obj:
-        """Return an object by id. StripeRefusal if there is none: 404, or 400 when `param`
-        names a parameter."""
+        """Return an object by id. Raises StripeRefusal if there is none.
+
+        The status is 404, or 400 if `param` names the parameter that contained the id.
+        """
         found = self.tables.get(kind, {}).get(object_id)
         if found is None:
             raise missing(NAMES.get(kind, kind), object_id, param)
         return found
 
     def emit(self, kind: str, obj: Obj, previous: Obj | None = None) -> Obj:
-        """Record an event with a snapshot of the object, and tell the listeners."""
+        """Record an event with a snapshot of the object, and notify the listeners."""
         data: Obj = {"object": present(self, obj)}
         if previous is not None:
             data["previous_attributes"] = previous
@@ -127,7 +129,7 @@ class World:
 
     @contextmanager
     def changing(self, obj: Obj, event: str) -> Iterator[Obj]:
-        """Emit `event` with the changes when the block ends, or nothing if the object did not change."""
+        """Emit `event` when the block ends, if the object has changed, with the former values."""
         before = present(self, obj)
         yield obj
         previous = changed(before, present(self, obj))
@@ -149,7 +151,7 @@ def blank(names: str) -> Obj:
 
 
 def changed(before: Obj, after: Obj) -> Obj:
-    """Return Stripe's previous_attributes: the old values, with nested dicts cut down to what differs."""
+    """Return Stripe's previous_attributes: the old values of those fields that changed, at any depth."""
     previous: Obj = {}
     for key in {**before, **after}:
         old, new = before.get(key), after.get(key)

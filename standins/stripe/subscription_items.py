@@ -7,7 +7,10 @@ from standins.stripe.state import Obj, World, merge_metadata, new_id
 
 
 def check_prices(world: World, items: list[Obj], param: str = "items") -> list[Obj]:
-    """Return the items' prices; refuse unless all are recurring, active and of one currency."""
+    """Return the items' prices, which must all be recurring, active and of one currency.
+
+    Raises BadParameter or StripeRefusal otherwise.
+    """
     prices = []
     for n, item in enumerate(items):
         if "price" not in item:

@@ -1,4 +1,4 @@
-"""Updates of a subscription: plan, end, pause and trial."""
+"""Updates of a subscription: its prices, end, pause and trial."""
 
 from __future__ import annotations
 
@@ -119,8 +119,10 @@ def _prices(subscription: Obj) -> set[str]:
 
 
 def _next_rows(world: World, subscription: Obj, wanted: list[Obj]) -> list[Obj]:
-    """Return the items after the change. A requested item without an id is added, never
-    matched to an old one."""
+    """Return the items after the change.
+
+    A requested item without an id is added, never matched to an old one.
+    """
     rows = {item["id"]: dict(item) for item in billing.items_of(subscription)}
     first = billing.items_of(subscription)[0]
     for n, change in enumerate(wanted):

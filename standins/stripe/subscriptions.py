@@ -1,4 +1,4 @@
-"""Subscriptions: creating and reading them, and the actions other than updating and canceling."""
+"""The API's subscription resource, except updating (subscription_update.py) and canceling (cancel.py)."""
 
 from __future__ import annotations
 
@@ -47,8 +47,10 @@ def price_of(world: World, subscription: Obj) -> int:
 
 
 def give_discounts(world: World, subscription: Obj, given: Obj) -> None:
-    """Apply the request's discounts to the subscription and to its items, which are in the
-    request's order."""
+    """Apply the request's discounts to the subscription and to its items.
+
+    The items are in the order of the request.
+    """
     if "discounts" in given:
         discounts.set_discounts(world, subscription, given["discounts"], subscription=subscription["id"])
     for item, one in zip(billing.items_of(subscription), given.get("items", []), strict=False):
@@ -72,8 +74,10 @@ def begin(world: World, subscription: Obj, given: Obj | None = None, *, attempt:
 
 
 def trial_end_of(world: World, given: Obj, prices: list[Obj]) -> int | None:
-    """Return the trial's end in unix seconds, None for no trial. BadParameter if the request
-    contradicts itself."""
+    """Return the trial's end in unix seconds; None for no trial.
+
+    Raises BadParameter if the request contradicts itself.
+    """
     if "trial_end" in given and "trial_period_days" in given:
         raise invalid("You can only specify one of trial_end and trial_period_days.", "trial_end")
     if given.get("trial_end") == "now":
@@ -165,8 +169,10 @@ def _billing_mode(world: World, given: Obj | None) -> Obj:
 
 
 def list_subscriptions(world: World, given: Obj) -> Obj:
-    """List subscriptions. Without `status`, those that have ended are left out; `all`
-    includes them and `ended` lists only them."""
+    """List subscriptions.
+
+    Without `status`, those that have ended are left out; `all` includes them and `ended` lists only them.
+    """
     rows = world.all("subscription", **{k: given[k] for k in ("customer",) if k in given})
     status = given.get("status")
     if status is None:
@@ -193,8 +199,10 @@ def pause(world: World, given: Obj, subscription_id: str) -> Obj:
 
 
 def resume(world: World, given: Obj, subscription_id: str) -> Obj:
-    """Resume a subscription from status paused. Unless the request says otherwise, a new
-    period begins and is billed."""
+    """Resume a subscription from status paused.
+
+    Unless the request says otherwise, a new period begins and is billed.
+    """
     subscription = world.get("subscription", subscription_id)
     if subscription["status"] != "paused":
         raise StripeRefusal(400, f"Subscription {subscription_id} is not paused, it cannot be resumed.")

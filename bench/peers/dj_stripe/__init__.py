@@ -1,3 +1,3 @@
-"""dj-stripe as a server. It runs in an environment of its own: no other part of the project imports it."""
+"""A server with dj-stripe, run in an environment of its own: no other part of the project imports it."""
 
 ENDPOINT = "8c9f2a4e-0d39-4d2e-9d43-6a8d5a7f3b10"  # its id, made up

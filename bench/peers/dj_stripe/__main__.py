@@ -1,8 +1,8 @@
-"""`python -m bench.peers.dj_stripe DATABASE SECRET`: Django with dj-stripe; prints its port to stdout.
+"""`python -m bench.peers.dj_stripe DATABASE SECRET` serves Django with dj-stripe, and prints its port.
 
-The cheapest set-up that still verifies and stores every event: one process, persistent connections, hardly
-any middleware, no log line for each event, and a callback that leaves the handling to a later worker. Without
-that callback dj-stripe asks Stripe for objects before it answers; this is not measured.
+This is the cheapest set-up that still verifies and stores every event: one process, persistent connections,
+hardly any middleware, no log line for each event, and a callback that leaves the handling to a later worker.
+Without that callback dj-stripe asks Stripe for objects before it answers; this is not measured.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ THREADS = 4  # waitress' own default; more were slower
 
 
 def leave_for_later(trigger: object, api_key: str) -> None:
-    """Do nothing: the event is stored, and only that is measured."""
+    """Do nothing: the event is stored, and only storing is measured."""
 
 
 def configure(database: str) -> None:

@@ -1,4 +1,4 @@
-"""The server's single address: dj-stripe's own view, which receives the load."""
+"""The server's only URL: dj-stripe's own webhook view, which receives the load."""
 
 from __future__ import annotations
 

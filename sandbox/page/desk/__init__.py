@@ -1,4 +1,4 @@
-"""Manual actions of the club, the banks and the providers, for one subscription at a time."""
+"""The dashboards on the page: manual actions of members, banks and providers for a single subscription."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["Row", "carry_out", "next_moment", "rows"]
 
 
 def rows(stage: Stage) -> list[Row]:
-    """Return every subscription as the page lists it, oldest first."""
+    """Return every subscription as a row for the page, oldest first."""
     return sorted((row for desk in _desks(stage) for row in desk.rows()), key=lambda row: int(row["created"]))
 
 
 def next_moment(stage: Stage, subscription_id: str) -> int | None:
-    """Return when the running period has ended and its payment was tried, in unix seconds.
+    """Return when the current period has ended and its payment was tried, in unix seconds.
 
     None if the subscription is not running.
     """
@@ -26,9 +26,10 @@ def next_moment(stage: Stage, subscription_id: str) -> int | None:
 
 
 def carry_out(stage: Stage, do: str, subscription_id: str, price_id: str) -> bool:
-    """Press a button; return False if the subscription has no button of that name now.
+    """Press a button of a dashboard; return False if the subscription has no such button now.
 
-    `price_id`: the price to switch to. Raises StripeRefusal or PayPalRefusal if the provider refuses.
+    `do`: the button's name. `price_id`: the price to switch to. Raises StripeRefusal or PayPalRefusal if the
+    provider refuses.
     """
     return any(desk.carry_out(do, subscription_id, price_id) for desk in _desks(stage))
 

@@ -1,4 +1,4 @@
-"""The parts that all dashboards share: rows for the page, and buttons that appear when they apply."""
+"""Base classes of the dashboards: rows for the page, and buttons that appear when they apply."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Button(Generic[S]):
-    """A dashboard's button: whether it applies to a subscription, and what it does.
+    """A dashboard's button.
 
-    The text argument is the id of the price to switch to.
+    `fits`: tells whether it applies to a subscription. `press`: its action, given the subscription and the id
+    of the price to switch to.
     """
 
     fits: Callable[[S], object]
@@ -25,7 +26,7 @@ class Button(Generic[S]):
 
 
 class Desk(ABC, Generic[S]):
-    """One provider's dashboard."""
+    """The base class of a provider's dashboard. `S`: the type of that provider's subscriptions."""
 
     title: str
 
@@ -48,11 +49,13 @@ class Desk(ABC, Generic[S]):
 
     @abstractmethod
     def _facts(self, subscription: S) -> Row:
-        """Return the fields that the page shows: created, product, status, alive, line, next_at,
-        fails_next, others."""
+        """Return the provider's part of a row.
+
+        Its keys are created, product, status, alive, line, next_at, fails_next and others.
+        """
 
     def rows(self) -> list[Row]:
-        """Return every subscription as the page lists it."""
+        """Return every subscription as a row for the page."""
         return [self._row(subscription) for subscription in self._all()]
 
     def _row(self, subscription: S) -> Row:

@@ -1,4 +1,4 @@
-"""PayPal's dashboard."""
+"""PayPal's dashboard on the page: rows and buttons for the local PayPal's subscriptions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AFTER_END = 60
 
 
 class PayPalDesk(Desk[Subscription]):
-    """PayPal's dashboard. A page to which nobody has agreed is not a subscription yet."""
+    """PayPal's dashboard. A subscription that no buyer has approved is not listed."""
 
     title = "PayPal"
 
@@ -74,8 +74,10 @@ class PayPalDesk(Desk[Subscription]):
         return None if at is None else at + AFTER_END
 
     def _paid_through(self, subscription: Subscription) -> int | None:
-        """Return until when it gives its roles without another payment, as the ledger has it; None once
-        over."""
+        """Return until when the subscription gives its roles without another payment.
+
+        The time is the ledger's, in unix seconds; None once it is over.
+        """
         until = self.stage.peek.paid_through(subscription.id)
         return until if until and until > self.stage.clock.now() else None
 

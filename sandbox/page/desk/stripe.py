@@ -1,4 +1,4 @@
-"""Stripe's dashboard."""
+"""Stripe's dashboard on the page: rows and buttons for the local Stripe's subscriptions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AFTER_END = 60
 
 
 class StripeDesk(Desk[Json]):
-    """Stripe's dashboard. Subscriptions are in the form in which the API shows them."""
+    """Stripe's dashboard. Subscriptions are dicts, as the API shows them."""
 
     title = "Stripe"
 
