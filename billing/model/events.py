@@ -30,7 +30,8 @@ class Change:
     """A row of the history of access and subscriptions, which only grows.
 
     `who`: 'provider', 'timer', 'sweep', or a Discord id; `evidence`: the event or command that caused the
-    change.
+    change. `given` and `taken`: the roles that the bot gave and took, for the outbox; the history has them
+    in `before` and `after`.
     """
 
     at: int
@@ -42,3 +43,5 @@ class Change:
     evidence: str
     before: str
     after: str
+    given: tuple[int, ...] = ()
+    taken: tuple[int, ...] = ()

@@ -154,12 +154,13 @@ class PaymentDisputed(RoleNews):
 @dataclass(frozen=True, slots=True)
 class Refunded:
     """To the member: a payment was refunded in the provider's dashboard; the subscription does not change.
-    `amount`: the total refunded for that payment."""
+    `amount`: the total refunded for that payment; `payment`: its id at the provider."""
 
     kind: ClassVar[str] = "refunded"
     plan: str
     subscription: SubscriptionKey
     amount: Money | None = None
+    payment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ async def _attempt(ports: Ports, intent: Intent, subscription: Subscription, *, 
         snapshot = replace(snapshot, binding=subscription.binding)
         synced = _synced(ports, done, snapshot)
         notices += await charged_late(ports, done, snapshot)
-    await ports.ledger.record_intent_outcome(done, synced, notices)
+    await ports.ledger.record_intent_outcome(done, synced, notices, ports.now())
     return done
 
 

@@ -362,7 +362,18 @@ async def _what_changed(
     ]
     if touched := frozenset({*outcome.given, *outcome.taken}):
         before, now = _listed(look.actual & touched), _listed(after & touched)
-        changes.append(Change(look.now, *who, why, f"{evidence}, tells {told}", before, now))
+        changes.append(
+            Change(
+                look.now,
+                *who,
+                why,
+                f"{evidence}, tells {told}",
+                before,
+                now,
+                given=tuple(sorted(given)),
+                taken=tuple(sorted(taken)),
+            )
+        )
     return tuple(changes), tuple(notices)
 
 

@@ -74,7 +74,7 @@ async def _tell(
     name = f"refunded:{known.key}:{refunded}"
     guild_id, now = known.binding.guild_id, ports.now()
     plans = await ports.ledger.load_plans(guild_id, removed=True)
-    own = Refunded(plan_names(known, plans), known.key, amount)
+    own = Refunded(plan_names(known, plans), known.key, amount, refunded)
     told = f"{name}:{amount.amount if amount else ''}:member"
     await ports.ledger.record_notice(Notice(told, guild_id, body.member, own, now))
     if renews:

@@ -36,7 +36,7 @@ async def settle_unseen(ports: Ports, intent: Intent, subscription: Subscription
     )
     if await _is_done(provider, intent, snapshot):
         done = replace(attempt, state=IntentState.DONE, outcome="")
-        await ports.ledger.record_intent_outcome(done, synced, [])
+        await ports.ledger.record_intent_outcome(done, synced, [], ports.now())
         return done
     left = replace(attempt, state=IntentState.FAILED, outcome=OUTCOME)
     await ports.ledger.record_intent_outcome(left, synced, _told(left, subscription, ports.now()))

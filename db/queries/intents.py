@@ -36,6 +36,12 @@ def record_intent(db: sqlite3.Connection, request: Intent) -> Intent:
     return request
 
 
+def is_settled_now(db: sqlite3.Connection, request: Intent) -> bool:
+    """True if the request is done and the ledger still has it as pending."""
+    known = load_intent(db, request.id) if request.state is IntentState.DONE else None
+    return known is not None and known.state is IntentState.PENDING
+
+
 def record_outcome(db: sqlite3.Connection, request: Intent) -> None:
     """Update an intent. One that was dropped or settled in the meantime does not become pending again."""
     refunded = (request.refunded.amount, request.refunded.currency) if request.refunded else (None, None)

@@ -18,6 +18,7 @@ from billing.model import (
 from db.queries import restored
 from db.queries.intents import record_intent
 from db.queries.notices import record_notice
+from db.queries.outbox import add_decisions, add_lifted
 from db.queries.plans import load_plans
 from db.queries.reconcile_queue import enqueue
 from db.queries.rows import (
@@ -58,7 +59,7 @@ def load_member_state(db: sqlite3.Connection, guild_id: int, member_id: int) -> 
     return MemberState(
         plans=tuple(load_plans(db, guild_id, removed=True)),
         subscriptions=tuple(restored.hold(subscription(row), unasked) for row in subscriptions),
-        overrides=_load_unlifted(db, guild_id, member_id),
+        overrides=load_unlifted(db, guild_id, member_id),
         granted=frozenset(row[0] for row in roles),
         parked=parked_reasons(member[0]) if member else (),
         stale=db.execute(_STALE, who).fetchone() is not None,
@@ -96,6 +97,7 @@ def record_overrides(
     for notice in notices:
         record_notice(db, notice)
     add_changes(db, [_change(o, at, o.by, o.reason, "", _words(o)) for o in overrides])
+    add_decisions(db, overrides, at)
     enqueue(db, _members(overrides), "override", at)
 
 
@@ -128,16 +130,17 @@ def _lift(db: sqlite3.Connection, decision_id: str, by: int, reason: str, at: in
         (at, by, reason, decision_id),
     )
     add_changes(db, [_change(o, at, by, reason, _words(o), "lifted") for o in lifted])
+    add_lifted(db, lifted, by, reason, at)
     enqueue(db, _members(lifted), "override lifted", at)
     return lifted
 
 
 def load_overrides(db: sqlite3.Connection, guild_id: int, member_id: int, at: int) -> list[Override]:
-    unlifted = _load_unlifted(db, guild_id, member_id)
+    unlifted = load_unlifted(db, guild_id, member_id)
     return [o for o in unlifted if o.until is None or o.until > at]
 
 
-def _load_unlifted(db: sqlite3.Connection, guild_id: int, member_id: int) -> tuple[Override, ...]:
+def load_unlifted(db: sqlite3.Connection, guild_id: int, member_id: int) -> tuple[Override, ...]:
     rows = db.execute(
         f"SELECT {OVERRIDE} FROM overrides WHERE {_THE_ONE} AND lifted_at IS NULL ORDER BY id",
         (guild_id, member_id),

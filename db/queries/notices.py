@@ -8,7 +8,9 @@ from typing import Any
 
 import msgspec
 
-from billing.model import BODIES, BackupFailed, Change, Notice, NoticeBody, RoleNews, Unknown
+from billing.model import BODIES, BackupFailed, Change, Notice, NoticeBody, Refunded, RoleNews, Unknown
+from billing.model.outbox import KnownEvent, NoticeQueued, PaymentRefunded
+from db.queries.outbox import add_events
 from db.queries.rows import CHANGE, NOTICE, Row, change, marks, to_json
 from db.queries.saved_values import BACKUP_FAILED, load_value, record_value
 
@@ -20,7 +22,8 @@ _ADD_ROLES = "UPDATE SET facts = excluded.facts WHERE told_at IS NULL AND next_t
 
 
 def record_notice(db: sqlite3.Connection, what: Notice) -> bool:
-    with_roles = isinstance(what.body, RoleNews) and (what.body.given or what.body.taken)
+    with_roles = isinstance(what.body, RoleNews) and bool(what.body.given or what.body.taken)
+    known = with_roles and load_notice(db, what.key) is not None
     added = db.execute(
         f"{_INSERT} ON CONFLICT (key) DO {_ADD_ROLES if with_roles else 'NOTHING'}",
         (
@@ -32,7 +35,17 @@ def record_notice(db: sqlite3.Connection, what: Notice) -> bool:
             *(what.created_at,) * 2,
         ),
     )
+    if added.rowcount == 1 and not known:
+        _add_event(db, what)
     return added.rowcount == 1
+
+
+def _add_event(db: sqlite3.Connection, what: Notice) -> None:
+    bodies: list[KnownEvent] = [NoticeQueued(kind=what.body.kind, key=what.key)]
+    if isinstance(what.body, Refunded):  # a notice is the only record of a refund made in the dashboard
+        key, payment, amount = what.body.subscription, what.body.payment, what.body.amount
+        bodies.append(PaymentRefunded(subscription=key, payment=payment, amount=amount))
+    add_events(db, what.created_at, what.guild_id, what.member_id, bodies)
 
 
 def record_backup_failed(db: sqlite3.Connection, why: str, at: int) -> None:

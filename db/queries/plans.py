@@ -15,6 +15,7 @@ from billing.model import Binding, Change, GuildSettings, Plan, Price
 from billing.model.translatable_text import Text, Verbatim
 from billing.ports import PriceConflict
 from billing.provider_names import display_name
+from db.queries.outbox import add_plan_event
 from db.queries.reconcile_queue import enqueue
 from db.queries.rows import PRICE, Row, add_changes, marks, price, price_row, sold_prices, to_json
 from db.queries.subscriptions import SOLD
@@ -127,6 +128,7 @@ def record_plan(db: sqlite3.Connection, plan: Plan, who: str, at: int) -> Plan:
     change = Change(at, plan.guild_id, None, f"plan {plan.id}", who, "", "", _words(old), _words(plan))
     if change.before != change.after:
         add_changes(db, [change])
+        add_plan_event(db, old, plan, who, at)
     return plan
 
 

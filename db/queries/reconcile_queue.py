@@ -9,6 +9,7 @@ from billing.model import Binding, Change, Notice, QueuedMember, SubscriptionKey
 from billing.model.translatable_text import Reasons, Text
 from db.queries.inbox import forget_old, record_stale
 from db.queries.notices import WAITS_FOR_ROLES, record_notice
+from db.queries.outbox import add_role_events
 from db.queries.rows import add_changes, key_row, parked_reasons, parked_row
 
 # Members that become due in one transaction at most, so that the writer is never blocked for long.
@@ -115,6 +116,7 @@ def record_reconciled(  # noqa: PLR0913 - the port's parameters and the connecti
         (*who, queued.version),
     )
     add_changes(db, changes)
+    add_role_events(db, changes)
     for notice in notices:
         record_notice(db, notice)
 

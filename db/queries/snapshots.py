@@ -7,20 +7,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from billing.model import (
+    RULE,
+    Binding,
     Change,
     Intent,
     Notice,
+    Plan,
     Status,
     Subscription,
 )
+from billing.model.outbox import PaymentRefunded
 from billing.ports import SyncResult
-from billing.rules.access import decides, plans_of
+from billing.rules.access import block_on, decides, plans_of
 from billing.rules.merge import merge, visible_facts
 from db.queries import disputes, restored
 from db.queries.inbox import finish
-from db.queries.intents import record_intent, record_outcome
-from db.queries.members import is_decided, record_barred, record_overrides
+from db.queries.intents import is_settled_now, record_intent, record_outcome
+from db.queries.members import is_decided, load_unlifted, record_barred, record_overrides
 from db.queries.notices import record_notice
+from db.queries.outbox import add_events, add_role_events, add_subscription_events
 from db.queries.plans import load_plans
 from db.queries.reconcile_queue import enqueue, try_again
 from db.queries.rows import add_changes
@@ -41,6 +46,7 @@ def record_synced(db: sqlite3.Connection, synced: SyncResult) -> bool:
     if new is not None:
         restored.look(db, new.key, synced.at)
     add_changes(db, synced.changes)
+    add_role_events(db, synced.changes)
     for notice in synced.notices:
         record_notice(db, notice)
     for intent in synced.intents:
@@ -73,11 +79,18 @@ def _record_snapshot(
     if old is None or old.binding is None:
         tie(db, new, whose, synced.at)
     plans = load_plans(db, whose.guild_id, removed=True)
+    revoked = new.status is Status.ENDED and _is_revoked(db, new, whose, plans)
+    add_subscription_events(db, old, new, plans, synced.who, synced.at, revoked=revoked)
     if new.trial_end is not None:
         note_free_days(db, whose, {role for plan in plans_of(new, plans) for role in plan.role_ids})
     if old is None or old.binding != whose or decides(old, plans) != decides(new, plans):
         enqueue(db, [whose], synced.why, synced.at)
     return True
+
+
+def _is_revoked(db: sqlite3.Connection, sub: Subscription, whose: Binding, plans: Sequence[Plan]) -> bool:
+    standing = load_unlifted(db, whose.guild_id, whose.member_id)
+    return block_on([plan.id for plan in plans_of(sub, plans)], standing, sub.key) is not None
 
 
 def _as_known(db: sqlite3.Connection, old: Subscription | None, new: Subscription) -> Subscription | None:
@@ -90,10 +103,25 @@ def _as_known(db: sqlite3.Connection, old: Subscription | None, new: Subscriptio
 
 
 def record_intent_outcome(
-    db: sqlite3.Connection, intent: Intent, synced: SyncResult | None, notices: Sequence[Notice]
+    db: sqlite3.Connection,
+    intent: Intent,
+    synced: SyncResult | None,
+    notices: Sequence[Notice],
+    at: int | None = None,
 ) -> None:
+    if is_settled_now(db, intent) and intent.refunded is not None:
+        _add_refund(db, intent, intent.created_at if at is None else at)
     record_outcome(db, intent)
     if synced is not None:
         record_synced(db, synced)
     for notice in notices:
         record_notice(db, notice)
+
+
+def _add_refund(db: sqlite3.Connection, intent: Intent, at: int) -> None:
+    sub = load_subscription(db, intent.key)
+    if sub is not None and sub.binding is not None:
+        by = None if intent.by == RULE else intent.by
+        payment, amount = intent.payment_id or "", intent.refunded
+        refund = PaymentRefunded(subscription=intent.key, payment=payment, amount=amount, by=by)
+        add_events(db, at, sub.binding.guild_id, sub.binding.member_id, [refund])

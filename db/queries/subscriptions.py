@@ -6,21 +6,16 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple
 
-from billing.errors import Conflict, NotFound
 from billing.model import (
     Binding,
-    BoundBy,
     Change,
     Checkout,
     Item,
-    Notice,
     Price,
     Subscription,
     SubscriptionKey,
 )
 from billing.ports import RecordedSubscription
-from db.queries.notices import record_notice
-from db.queries.reconcile_queue import enqueue
 from db.queries.rows import (
     CHECKOUT,
     SUBSCRIPTION,
@@ -183,60 +178,6 @@ def load_running(db: sqlite3.Connection, guild_id: int) -> list[tuple[Subscripti
     return [(SubscriptionKey(*key), member) for *key, member in rows]
 
 
-def record_binding(
-    db: sqlite3.Connection,
-    key: SubscriptionKey,
-    binding: Binding,
-    who: str,
-    evidence: str,
-    at: int,
-    bound_by: BoundBy = BoundBy.PAGE,
-    notices: Sequence[Notice] = (),
-) -> None:
-    sub = load_subscription(db, key)
-    if sub is None:
-        raise NotFound("This subscription is not known here yet. Please try again in a minute.")
-    better = sub.bound_by is BoundBy.ADMIN and bound_by is not BoundBy.ADMIN
-    if sub.binding == binding and not better:
-        return
-    if sub.binding not in (None, binding):
-        raise Conflict("This subscription belongs to somebody already, or to another server.")
-    # A person's word may concern only one of several subscriptions that one customer pays for.
-    if bound_by is not BoundBy.ADMIN and bound_by is not BoundBy.OWNER:
-        if _payer_of(db, sub) not in (None, binding.member_id):
-            raise Conflict("The customer who pays for this subscription is another member.")
-        tie(db, sub, binding, at)
-    before = "nobody" if sub.binding is None else f"member {binding.member_id} by {sub.bound_by}"
-    now = f"member {binding.member_id}" + ("" if bound_by is BoundBy.PAGE else f" by {bound_by}")
-    _bind(db, key, binding, bound_by)
-    subject = subject_of(key)
-    what = Change(at, binding.guild_id, binding.member_id, subject, who, "linked", evidence, before, now)
-    add_changes(db, [what])
-    for notice in notices:
-        record_notice(db, notice)
-    enqueue(db, [binding], "linked", at)
-
-
-def record_unbound(
-    db: sqlite3.Connection, key: SubscriptionKey, guild_id: int, who: str, at: int, kept: Sequence[int]
-) -> Binding:
-    sub = load_subscription(db, key)
-    linked = sub is not None and sub.bound_by in (BoundBy.ADMIN, BoundBy.OWNER)
-    if sub is None or sub.binding is None or sub.binding.guild_id != guild_id or not linked:
-        raise Conflict("This link was undone already, or the payment has shown since whose it is.")
-    whose = sub.binding
-    _bind(db, key, None, BoundBy.PAGE)
-    db.executemany(
-        "DELETE FROM role_grants WHERE guild_id = ? AND member_id = ? AND role_id = ?",
-        [(guild_id, whose.member_id, role) for role in kept],
-    )
-    before, subject = f"member {whose.member_id}", subject_of(key)
-    what = Change(at, guild_id, whose.member_id, subject, who, "link undone", "button", before, "nobody")
-    add_changes(db, [what])
-    enqueue(db, [whose], "link undone", at)
-    return whose
-
-
 def record_managed(db: sqlite3.Connection, key: SubscriptionKey, member_id: int, at: int) -> None:
     sub = load_subscription(db, key)
     whose = sub.binding if sub is not None else None
@@ -254,20 +195,6 @@ def load_managed(db: sqlite3.Connection, guild_id: int, member_id: int) -> list[
         (guild_id, member_id, MANAGED),
     )
     return [SubscriptionKey(*row) for row in rows]
-
-
-def _bind(db: sqlite3.Connection, key: SubscriptionKey, whose: Binding | None, bound_by: BoundBy) -> None:
-    row = (None, None) if whose is None else (whose.guild_id, whose.member_id)
-    db.execute(
-        f"UPDATE subscriptions SET guild_id = ?, member_id = ?, bound_by = ? WHERE {_THE_ONE}",
-        (*row, bound_by, *key_row(key)),
-    )
-
-
-def _payer_of(db: sqlite3.Connection, sub: Subscription) -> int | None:
-    customer = (sub.key.provider, sub.key.account, sub.customer_id)
-    row = db.execute(f"SELECT member_id FROM customers WHERE {_THE_ONE}", customer).fetchone()
-    return row[0] if row else None
 
 
 def tie(db: sqlite3.Connection, sub: Subscription, binding: Binding, at: int) -> None:

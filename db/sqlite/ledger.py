@@ -16,6 +16,7 @@ from billing.model import (
 )
 from billing.ports import Health, Ledger
 from db.queries import (
+    bindings,
     brake,
     disputes,
     health,
@@ -24,6 +25,7 @@ from db.queries import (
     locales,
     members,
     notices,
+    outbox,
     plans,
     reconcile_queue,
     restored,
@@ -167,8 +169,8 @@ class SqliteLedger(Ledger):
     load_to_look_up = _reads(subscriptions.load_to_look_up)
     load_paying = _reads(subscriptions.load_paying)
     load_running = _reads(subscriptions.load_running)
-    record_binding = _writes(subscriptions.record_binding)
-    record_unbound = _writes(subscriptions.record_unbound)
+    record_binding = _writes(bindings.record_binding)
+    record_unbound = _writes(bindings.record_unbound)
     record_managed = _writes(subscriptions.record_managed)
     load_managed = _reads(subscriptions.load_managed)
     record_checkout = _writes(subscriptions.record_checkout)
@@ -268,6 +270,9 @@ class SqliteLedger(Ledger):
     load_locale = _reads(locales.load_locale)
     load_untold_to_admins = _writes(notices.take_untold_to_admins)
     load_history = _reads(notices.load_history)
+    load_outbox = _reads(outbox.load_outbox)
+    load_newest_events = _reads(outbox.load_newest_events)
+    load_sequence_before = _reads(outbox.load_sequence_before)
     load_value = _reads(saved_values.load_value)
     record_value = _writes(saved_values.record_value)
 

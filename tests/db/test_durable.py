@@ -15,6 +15,7 @@ import pytest
 
 from billing.errors import Conflict, LedgerUnavailable
 from billing.model import Change
+from billing.model.outbox import SubscriptionStarted, UnknownEvent
 from db import SqliteLedger
 from db.sqlite.copy import settle
 from tests.contract.ledger.nouns import ANNA, GUILD, KEY, event, override, subscription, sync
@@ -109,6 +110,45 @@ async def test_history_rows_can_be_neither_changed_nor_deleted(
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         beside.execute(statement)
     assert await ledger.load_history(GUILD, ANNA.member_id, 9) == [before]
+
+
+@pytest.mark.parametrize("statement", ["UPDATE outbox SET at = 1", "DELETE FROM outbox"])
+async def test_outbox_rows_can_be_neither_changed_nor_deleted(
+    ledger: SqliteLedger, beside: sqlite3.Connection, statement: str
+) -> None:
+    await sync(ledger, subscription(binding=ANNA))
+    (before,) = await ledger.load_outbox(0, 9)
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        beside.execute(statement)
+    assert await ledger.load_outbox(0, 9) == [before]
+
+
+async def test_a_number_can_replace_the_member_of_an_outbox_row(
+    ledger: SqliteLedger, beside: sqlite3.Connection
+) -> None:
+    await sync(ledger, subscription(binding=ANNA))
+    beside.execute("UPDATE outbox SET member_id = -1")
+    (event,) = await ledger.load_outbox(0, 9)
+    assert event.member_id == -1
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ("subscription.dreamt", 1),
+        ("notice.queued", 2),
+        ("notice.queued", 1),
+    ],
+    ids=["a later type", "a later version", "a missing field"],
+)
+async def test_an_unreadable_event_does_not_hide_the_events_behind_it(
+    ledger: SqliteLedger, beside: sqlite3.Connection, row: tuple[str, int]
+) -> None:
+    beside.execute("INSERT INTO outbox VALUES (NULL, 'a', ?, ?, 5, 7, 8, '{}')", row)
+    await sync(ledger, subscription(binding=ANNA))
+    unknown, known = await ledger.load_outbox(0, 9)
+    assert isinstance(unknown.body, UnknownEvent)
+    assert isinstance(known.body, SubscriptionStarted)
 
 
 async def test_the_first_lift_of_a_decision_stays_recorded(

@@ -110,6 +110,14 @@ async def load_plans(ledger: Ledger) -> None:
     await ledger.load_plans(GUILD, removed=True)
 
 
+async def load_outbox(ledger: Ledger) -> None:
+    await ledger.load_outbox(0, 9)
+    await ledger.load_outbox(0, 9, GUILD)
+    await ledger.load_outbox(0, 9, GUILD, ANNA.member_id)
+    await ledger.load_newest_events(GUILD, ANNA.member_id, 9)
+    await ledger.load_sequence_before(GUILD, 99)
+
+
 async def load_everything(ledger: Ledger) -> None:
     who = (GUILD, ANNA.member_id)
     await ledger.load_returned(["a"])
@@ -155,6 +163,7 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.record_told("admins", 20, delivered=False)
     await ledger.load_untold_to_admins(GUILD, 30, 9)
     await ledger.load_history(*who, 9)
+    await load_outbox(ledger)
     await ledger.load_value("name")
     await ledger.load_locale(7)
     await ledger.load_unswept("stripe", "acct")
@@ -194,8 +203,9 @@ async def test_queues_are_read_in_order_without_sorting(
     await ledger.load_pending_events(20, 9)
     await ledger.load_members_to_check(20, 9)
     await ledger.load_history(GUILD, ANNA.member_id, 9)
+    await load_outbox(ledger)
     statements = [s for s in seen if s.lstrip().startswith("SELECT")]
-    assert len(statements) == 9  # one for each urgency of those to be fetched
+    assert len(statements) == 14  # one for each urgency of those to be fetched
     assert [s for s in statements if sorts(beside, s)] == []
 
 

@@ -68,6 +68,11 @@ class DecisionLedger(Protocol):
         """The intent with this id; None if there is none."""
 
     async def record_intent_outcome(
-        self, intent: Intent, synced: SyncResult | None, notices: Sequence[Notice]
+        self,
+        intent: Intent,
+        synced: SyncResult | None,
+        notices: Sequence[Notice],
+        at: int | None = None,
     ) -> None:
-        """Record the new state of an intent with its snapshot and notices."""
+        """Record the new state of an intent with its snapshot and notices. `at`: when the provider confirmed
+        it."""
