@@ -95,7 +95,7 @@ def unpace() -> None:
 
 
 async def watch_lag() -> None:
-    """For each line on stdin, print how late every 1 ms timer was since the last line, in seconds.
+    """Print how late every 1 ms timer was since the last line, in seconds, for each line on stdin.
 
     The timers start with the first line, so that they cost nothing in servers that are never asked.
     """

@@ -1,4 +1,4 @@
-"""Autocomplete for the options `plan` and `subscription`, and finding what the caller chose.
+"""Autocomplete for the options `plan` and `subscription`, and the look-up of what the caller chose.
 
 The value of a suggestion is a key of the ledger. Any other text is matched with names that the caller may
 see.

@@ -109,7 +109,7 @@ async def examine(interaction: Interaction, guild_id: int) -> list[Finding]:
 
 
 def _paywall(guild: discord.Guild, plans: list[Plan], reader: discord.User | discord.Member) -> list[Finding]:
-    """Findings about channels and the roles that open them; none while nothing is sold."""
+    """Return findings about channels and the roles that open them; none while nothing is sold."""
     sold = {role_id for plan in plans if plan.removed_at is None for role_id in plan.role_ids}
     if not sold or not isinstance(reader, discord.Member):
         return []

@@ -40,10 +40,10 @@ async def report_error(interaction: Interaction, error: BaseException) -> None:
 
 
 def is_worth_a_trace(record: logging.LogRecord) -> bool:
-    """Filter discord.py's log records: return False for failed autocompletes with a known cause.
+    """Return False for discord.py's log records of failed autocompletes with a known cause.
 
-    Nobody can be told about a failed autocomplete. A known error, or a slow or unavailable Discord, is logged
-    as one line without a traceback.
+    No user can be told about a failed autocomplete. A known error, or a slow or unavailable Discord, is
+    logged as one line without a traceback instead.
     """
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, discord.HTTPException) and error.code in LATE:

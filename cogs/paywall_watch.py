@@ -26,8 +26,11 @@ SETTLING = 5.0
 
 @dataclass(slots=True)
 class Edits:
-    """The state before some edits. `channels`: overwrites of each edited channel, None if the channel is
-    new; `roles`: permissions of each edited role, as bits."""
+    """The state of a server before a series of edits.
+
+    `channels`: overwrites of each edited channel, None if the channel is new. `roles`: permissions of each
+    edited role, as bits.
+    """
 
     channels: dict[int, dict[int, tuple[int, int]] | None] = field(default_factory=dict)
     roles: dict[int, int] = field(default_factory=dict)
@@ -59,23 +62,23 @@ class PaywallWatch(commands.Cog):
     async def on_guild_channel_update(
         self, before: discord.abc.GuildChannel, after: discord.abc.GuildChannel
     ) -> None:
-        """Compare when a channel's overwrites were edited."""
+        """Schedule a comparison if a channel's overwrites were edited."""
         if before.overwrites != after.overwrites:
             self._edits_of(after.guild).channels.setdefault(after.id, overwrites_of(before))
 
     @commands.Cog.listener()
     async def on_guild_channel_create(self, channel: discord.abc.GuildChannel) -> None:
-        """Compare when a channel was created."""
+        """Schedule a comparison after a channel was created."""
         self._edits_of(channel.guild).channels.setdefault(channel.id, None)
 
     @commands.Cog.listener()
     async def on_guild_role_update(self, before: discord.Role, after: discord.Role) -> None:
-        """Compare when a role's permissions were edited."""
+        """Schedule a comparison if a role's permissions were edited."""
         if before.permissions != after.permissions:
             self._edits_of(after.guild).roles.setdefault(after.id, before.permissions.value)
 
     def _edits_of(self, guild: discord.Guild) -> Edits:
-        """Return the server's current series of edits. The first one plans the comparison."""
+        """Return the server's current series of edits; the first edit schedules the comparison."""
         if guild.id not in self._edits:
             self._edits[guild.id] = Edits()
             task = asyncio.create_task(self._tell_leaks(guild))

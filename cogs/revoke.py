@@ -165,7 +165,7 @@ class Revoke(commands.Cog):
         await respond(interaction, layout.note(tr("revoke.nothing_changed")), replace=True)
 
     def _own(self, interaction: Interaction, pressed: ComponentPress) -> Question | None:
-        """Return the question that a button belongs to; None if it was put to another user."""
+        """Return the question that a button belongs to; None if another user was asked."""
         question = self._open.get(pressed.rest)
         return question if question and question.request.by == interaction.user.id else None
 

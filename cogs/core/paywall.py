@@ -35,8 +35,10 @@ _STAFF_NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ChannelPermissions:
-    """A channel's overwrites as bits: role id to (allowed, denied). `staff`: the server's settings name it as
-    the channel for Discord's messages to the staff."""
+    """A channel's overwrites as bits: role id to (allowed, denied).
+
+    `staff`: True if the server's settings name it as the channel for Discord's messages to the staff.
+    """
 
     name: str
     overwrites: Mapping[int, tuple[int, int]]
@@ -57,15 +59,18 @@ class ServerPermissions:
 
 @dataclass(frozen=True, slots=True)
 class Leaks:
-    """`open`: paid channels that everybody sees. `staff`: staff channels that a paid role opens, as (role,
-    channel). `idle`: paid roles that open no channel and permit nothing that @everyone may not do."""
+    """The leaks found in a server.
+
+    `open`: paid channels that everybody sees. `staff`: staff channels that a paid role opens, as (role,
+    channel). `idle`: paid roles that open no channel and permit nothing that @everyone may not do.
+    """
 
     open: frozenset[int] = field(default_factory=frozenset)
     staff: frozenset[tuple[int, int]] = field(default_factory=frozenset)
     idle: frozenset[int] = field(default_factory=frozenset)
 
     def since(self, before: Leaks) -> Leaks:
-        """Return the leaks that were not there before."""
+        """Return the leaks that are not in `before`."""
         return Leaks(self.open - before.open, self.staff - before.staff, self.idle - before.idle)
 
     def __bool__(self) -> bool:
@@ -73,8 +78,11 @@ class Leaks:
 
 
 def read_permissions(guild: discord.Guild) -> ServerPermissions:
-    """Copy the permissions of a server, without categories, which nobody can open, and without channels that
-    the bot can't view, about which Discord says little."""
+    """Copy the permissions of a server.
+
+    Categories are left out, because nobody can open them, and so are channels that the bot can't view,
+    because Discord says little about them.
+    """
     staff = {guild.public_updates_channel, guild.safety_alerts_channel}
     channels = {
         channel.id: ChannelPermissions(channel.name, overwrites_of(channel), channel in staff)
@@ -105,8 +113,11 @@ def permissions_in(server: ServerPermissions, channel: ChannelPermissions, role:
 
 
 def find_leaks(server: ServerPermissions, sold: Collection[int]) -> Leaks:
-    """Find the leaks that concern these paid roles. Deleted roles are skipped, and so are roles with
-    Administrator as far as channels go, because they see every channel."""
+    """Find the leaks that concern these paid roles.
+
+    Deleted roles are skipped. Roles with Administrator are skipped where channels are concerned, because they
+    see every channel.
+    """
     roles = [role for role in sold if role in server.roles and role != server.guild_id]
     shown = [
         role for role in roles if not (server.roles[role] | server.roles[server.guild_id]) & ADMINISTRATOR
@@ -139,10 +150,11 @@ def _allows(channel: ChannelPermissions, role: int) -> bool:
 def _is_staffs(
     server: ServerPermissions, channel: ChannelPermissions, role: int, sold: Iterable[int]
 ) -> bool:
-    """Decide whether a hidden channel belongs to the staff.
+    """Return True if a hidden channel belongs to the staff.
 
-    It does if the server's settings say so; or if a staff role is let in and the channel's name says so, or
-    no overwrite lets the paid role in."""
+    It does if the server's settings say so. It also does if the overwrites let a staff role in, and either
+    the channel's name says so or no overwrite lets the paid role in.
+    """
     if channel.staff:
         return True
     staff = {
@@ -156,7 +168,7 @@ def _is_staffs(
 
 
 def _opens(server: ServerPermissions, role: int) -> bool:
-    """Return whether the role gives anything that a member without roles lacks."""
+    """Return True if the role gives anything that a member without roles lacks."""
     if server.roles[role] & ~server.roles[server.guild_id]:
         return True
     return any(

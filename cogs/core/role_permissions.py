@@ -126,8 +126,8 @@ def require_plan_sellable(interaction: Interaction, plan: Plan) -> None:
 def _gives(role: discord.Role, admin: discord.Member) -> tuple[int, int]:
     """Return the permissions, as bits, that the role gives and @everyone lacks.
 
-    The first number holds permissions in the whole server, the second those in channels in which this admin
-    lacks them. A channel gives permissions by its overwrite for the role or through the role's own
+    The first number contains permissions in the whole server, the second those in channels in which this
+    admin lacks them. A channel gives permissions by its overwrite for the role or through the role's own
     permissions.
     """
     everyone, in_channels = role.guild.default_role, 0

@@ -14,8 +14,11 @@ NAMED = 10  # channels or roles in one sentence
 
 
 def leak_findings(leaks: Leaks, visible: frozenset[int], unchecked: int) -> list[Finding]:
-    """Return what /doctor says about leaks. `visible`: channels that the reader can see; others are only
-    counted. `unchecked`: number of channels that the bot can't see."""
+    """Return the findings of /doctor about leaks.
+
+    `visible`: channels that the reader can see; others are only counted. `unchecked`: the number of channels
+    that the bot can't see.
+    """
     what, found = tr("doctor.label.paywall"), []
     if leaks.open:
         said = _open(leaks.open, visible)
@@ -33,7 +36,7 @@ def leak_findings(leaks: Leaks, visible: frozenset[int], unchecked: int) -> list
 
 
 def leak_notice(body: PaywallLeak) -> str:
-    """Render the notice to the admins: an edit of the server's permissions made leaks."""
+    """Return the notice to the admins that an edit of the server's permissions opened paid content."""
     open_ = frozenset(body.open)
     said = [f"{_open(open_, open_)} {tr('doctor.paywall_open_cure')}"] if open_ else []
     for role in sorted({role for role, _ in body.staff}):
@@ -57,7 +60,10 @@ def _idle(ids: frozenset[int]) -> str:
 
 
 def _channels(ids: frozenset[int], visible: frozenset[int]) -> str:
-    """Channels as mentions, and how many more there are that are not named or that the reader can't see."""
+    """Return channels as mentions, followed by the number of those that are not named.
+
+    A channel is not named if there are too many or if the reader can't see it.
+    """
     named = sorted(ids & visible)[:NAMED]
     mentions = [f"<#{channel}>" for channel in named]
     rest = len(ids) - len(named)

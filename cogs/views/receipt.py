@@ -93,8 +93,8 @@ def _afterwards(shown: SubscriptionView) -> str:
 def stays(shown: SubscriptionView, audience: Audience, end: int | None) -> list[str]:
     """Return sentences about the access that the member keeps after this subscription stops.
 
-    They name the roles that stay until `end` (unix seconds; None if they go now), the roles that other
-    sources give after that, and the member's other subscriptions that continue.
+    They name the roles that stay until `end` (unix seconds; None if the roles are removed now), the roles
+    that other sources give after that, and the member's other subscriptions that continue.
     """
     beyond = shown.elsewhere.beyond(end)
     ending = [role for role in shown.role_ids if role not in beyond]

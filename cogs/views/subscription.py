@@ -229,7 +229,7 @@ def _waiting(shown: SubscriptionView, intent: Intent) -> str:
 
 
 def buttons(shown: SubscriptionView) -> layout.Row | None:
-    """Return the buttons Manage, Cancel or Resume, and Ask the admins, as far as each is possible."""
+    """Return those of the buttons Manage, Cancel, Resume and Ask the admins that apply."""
     who, key = shown.binding.member_id, key_text(shown.subscription.key)
     own = shown.subscription.is_payers
     ended = shown.subscription.status is Status.ENDED

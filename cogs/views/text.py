@@ -85,10 +85,10 @@ def discord_words(text: Text | str, names: dict[int, str] | None = None) -> str:
 
 
 def reason_words(text: Text | str, limit: int = TEXT_LIMIT) -> str:
-    """Return why something could not be done, as text for a Discord message.
+    """Return the reason why something could not be done, as text for a Discord message.
 
-    A plain string, stored by an earlier version or written by a provider, is escaped so that it formats
-    nothing.
+    A plain string was stored by an earlier version or written by a provider. It is escaped, so that it cannot
+    format anything.
     """
     return escaped(text, limit) if isinstance(text, str) else discord_words(text)
 

@@ -63,7 +63,10 @@ class Setup:
         self._search = search
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
-        """Run all checks at the same time. A check that fails does not stop the others."""
+        """Run all checks at the same time, and return their findings.
+
+        A check that fails does not stop the others.
+        """
         ends = call_deadline()
         credentials = await self._check_credentials(ends)
         if not credentials.ok:

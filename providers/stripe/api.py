@@ -166,7 +166,7 @@ def _by_lower_name(headers: Mapping[str, str] | None) -> dict[str, str]:
 def translate(error: stripe.StripeError, what: str, now: float) -> ProviderError:
     """Turn Stripe's error into a ProviderError.
 
-    Its detail holds the status, code, parameter and request id, but no message. Sources:
+    Its detail contains the status, code, parameter and request id, but no message. Sources:
     docs.stripe.com/api/errors, docs.stripe.com/error-low-level, 2026-11.
     """
     status, code, param = error.http_status or 0, _named(error, "code"), _named(error, "param")

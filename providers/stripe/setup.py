@@ -75,7 +75,10 @@ class Setup:
         self._own_account = own_account
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
-        """Run all checks at the same time. A check that fails does not stop the others."""
+        """Run all checks at the same time, and return their findings.
+
+        A check that fails does not stop the others.
+        """
         ends = call_deadline()
         key = await self._check_key(ends)
         if not key[0].ok:

@@ -140,7 +140,7 @@ _RELEVANT_TYPES: Mapping[str, frozenset[str]] = {
 def authenticate(
     body: bytes, headers: Mapping[str, str], now: float, secrets: Sequence[str], account: str
 ) -> list[Signed]:
-    """Return the event in a notification; none if it belongs to the other mode, test or live.
+    """Return the event in a notification; nothing if it belongs to the other mode (test or live).
 
     `now`: unix seconds. Reads snapshots of any API version and thin events
     (docs.stripe.com/event-destinations, 2026-11). Raises NotAuthentic if no secret signed the event or its

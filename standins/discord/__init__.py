@@ -1,4 +1,4 @@
-"""A local Discord: an unmodified bot logs into it over real sockets, people are moved by plain Python.
+"""A local Discord: an unmodified bot logs into it over real sockets; Python calls act as people.
 
     world = DiscordWorld(MovableClock())
     server = DiscordServer(world)
@@ -11,7 +11,7 @@
     gold = world.add_role(guild, "Gold", 0xFFD700)      # new roles stand below the bot's
     world.add_member(guild, bob)
 
-The bot is pointed here before it logs in, and that is all it knows:
+Before the bot logs in, two addresses are replaced; nothing else in the bot changes:
 
     discord.http.Route.BASE = server.rest_url
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(server.gateway_url)
@@ -35,7 +35,7 @@ bot_connected, bot_disconnected, dms_closed, dms_opened and others.
 
 A message is in the feed as Discord's JSON; `card.body` gives the same, `person.card(message_id)` the card.
 
-Trouble is ordered by `server.faults`; a path is below /api/v10, and * stands for anything, slashes too:
+`server.faults` arranges faults; a path is relative to /api/v10, and * matches anything, slashes too:
 
     server.faults.rate_limit("PUT", "/guilds/*/roles/*", retry_after=0.1)    # 429; via=False: not retried
     server.faults.fail("PUT", "/guilds/*/roles/*", 503)         # also lose_answer, swallow, hang_up
@@ -45,8 +45,8 @@ Trouble is ordered by `server.faults`; a path is below /api/v10, and * stands fo
     world.close_guild(guild)           # an outage of one server; await server.stop() one of all of Discord
 
 Time comes from the clock alone, except that an application has 3 real seconds (`world.ack_seconds`) for its
-first answer. `standins.discord.conformance.Conformance.load()`, given to the server as `recorder`, holds
-every exchange to Discord's OpenAPI document and collects `violations`.
+first answer. `standins.discord.conformance.Conformance.load()`, passed to the server as `recorder`, checks
+every exchange against Discord's OpenAPI document and collects `violations`.
 """
 
 from standins.discord.cards import Button, Card, Reply, Select

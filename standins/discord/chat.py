@@ -149,7 +149,7 @@ def _publish(state: State, kind: str, message: Message) -> None:
 def _tell(state: State, message: Message, event: str) -> None:
     """Send a MESSAGE_* event to the bots that can see the message.
 
-    Only its own application's bot can see an ephemeral message.
+    An ephemeral message is visible only to the bot of its own application.
     """
     channel = message.channel
     intent = DIRECT_MESSAGES if channel.guild_id is None else GUILD_MESSAGES

@@ -1,4 +1,4 @@
-"""Errors: refusals that Discord sends to a bot, and refusals that a person meets.
+"""Errors: refusals that Discord sends to a bot, and refusals that a person meets in its client.
 
 ApiError            an HTTP error answer with Discord's JSON code
 PersonError         a person tried something that Discord's client would not let them do

@@ -41,7 +41,7 @@ class Fault:
         await self._reached.wait()
 
     def release(self) -> None:
-        """Let held requests continue, and do not hold later ones."""
+        """Let held requests continue, and stop holding later ones."""
         self._released.set()
 
     async def released(self) -> None:

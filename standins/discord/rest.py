@@ -1,4 +1,4 @@
-"""The basis of the REST API: a call, an answer, and the table of routes that the routes_*.py files fill."""
+"""Base classes of the REST API: a call, an answer, and the table of routes that routes_*.py fill."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@
         await fake.forge("self-signed", hook, fake.events[-1])      # forgery.KINDS
         fake.events, fake.deliveries, fake.exchanges, fake.subscribe(), fake.trap.hits
 
-These helpers refuse with PayPalRefusal. `conformance.Conformance` given as `watch=` holds every exchange to
-PayPal's OpenAPI documents. For parts that are left out, and for gaps in those documents, see
+These helpers refuse with PayPalRefusal. `conformance.Conformance`, passed as `watch=`, checks every
+exchange against PayPal's OpenAPI documents. For parts that are left out, and for gaps in those documents, see
 docs/decisions/0008-paypal-stand-in.md.
 """
 

@@ -62,7 +62,10 @@ def begin(world: World, subscription: Subscription) -> None:
 
 
 def _take_setup_fee(world: World, subscription: Subscription, fee: Decimal) -> bool:
-    """Charge the set-up fee. Return False if the subscription must end because the charge failed."""
+    """Charge the set-up fee.
+
+    Returns False if the subscription must end because the charge failed.
+    """
     paid = payments.charge(world, subscription, fee)
     if paid.good:
         subscription.last_payment = (fee, world.now())

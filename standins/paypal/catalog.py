@@ -1,4 +1,4 @@
-"""The API's resources for products and billing plans."""
+"""PayPal's API for products and billing plans."""
 
 from __future__ import annotations
 

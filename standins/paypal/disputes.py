@@ -1,4 +1,4 @@
-"""Customer disputes: lists and shows them over the API, and opens and closes them.
+"""PayPal's API for customer disputes, and the functions that open and close them.
 
 Buyers and PayPal open and close disputes through dashboard.py. Shapes:
 developer.paypal.com/api/customer-disputes/v1 (read 2026-11).

@@ -1,4 +1,4 @@
-"""The API's error answers: one exception, in the shapes of PayPal's documents.
+"""PayPal's error answers: one exception, in the shapes of PayPal's documents.
 
 Names, messages and issues: the OpenAPI documents of Subscriptions v1, Catalog Products v1 and Webhooks v1.
 RATE_LIMIT_REACHED: developer.paypal.com/api/rest/responses (read 2026-11).

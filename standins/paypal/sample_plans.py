@@ -1,4 +1,4 @@
-"""Short descriptions of plans for tests and the sandbox."""
+"""Builds PayPal's description of a billing plan from a few values, for tests and the sandbox."""
 
 from __future__ import annotations
 

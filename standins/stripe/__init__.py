@@ -15,8 +15,9 @@
         fake.delivery_faults.double = True                            # deliveries misbehave
         fake.events, fake.deliveries, fake.exchanges, fake.subscribe()
 
-These helpers refuse with StripeRefusal. `conformance.Conformance()` given as `watch=` holds every exchange to
-the stripe package's own types. Which of Stripe's parts exist: docs/decisions/0002-stripe-stand-in.md.
+These helpers refuse with StripeRefusal. `conformance.Conformance()`, passed as `watch=`, checks every
+exchange against the stripe package's own types. docs/decisions/0002-stripe-stand-in.md lists the parts of
+Stripe that are implemented.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The API's resources for products and prices."""
+"""Stripe's API for products and prices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The API's checkout sessions for subscriptions. Customers pay on the hosted page (see buyers.py)."""
+"""Stripe's API for checkout sessions of subscriptions.
+
+Customers pay on the hosted page (see buyers.py).
+"""
 
 from __future__ import annotations
 

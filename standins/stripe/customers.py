@@ -1,4 +1,4 @@
-"""The API's customer resource. Deleting a customer cancels its subscriptions at once."""
+"""Stripe's API for customers. Deleting a customer cancels its subscriptions at once."""
 
 from __future__ import annotations
 

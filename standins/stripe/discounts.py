@@ -1,4 +1,4 @@
-"""Coupons, promotion codes and the discounts that they create.
+"""Stripe's coupons, promotion codes and the discounts that they create.
 
 Source: docs.stripe.com/billing/subscriptions/coupons (read 2026-11).
 """

@@ -1,4 +1,4 @@
-"""Disputes: a customer's bank reverses a payment, and the owner may win it back."""
+"""Stripe's disputes: a customer's bank reverses a payment, and the owner may win it back."""
 
 from __future__ import annotations
 

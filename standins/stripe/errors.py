@@ -1,4 +1,4 @@
-"""The API's error answers: one exception and one JSON shape.
+"""Stripe's error answers: one exception and one JSON shape.
 
 Shapes and codes: docs.stripe.com/api/errors and docs.stripe.com/error-codes (read 2026-11).
 """

@@ -1,4 +1,4 @@
-"""The API's invoice resource: reading, finalizing, voiding and paying invoices."""
+"""Stripe's API for invoices: reading, finalizing, voiding and paying them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API's resources for events, webhook endpoints and the account itself."""
+"""Stripe's API for events, webhook endpoints and the account itself."""
 
 from __future__ import annotations
 

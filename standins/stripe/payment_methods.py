@@ -1,4 +1,4 @@
-"""The API's payment method resource; all payment methods are cards."""
+"""Stripe's API for payment methods, all of which are cards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Payment intents, charges, and the invoice payments that link them to invoices."""
+"""Stripe's payment intents, charges, and the invoice payments that link them to invoices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The customer portal's API: configurations and sessions."""
+"""Stripe's API for the customer portal: configurations and sessions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIVES = 3600
 
 
 def default_features() -> Obj:
-    """Return the portal's features, all switched off, as the API shows those that a request leaves out."""
+    """Return the portal's features, all switched off, in the form in which the API shows them."""
     return {
         "customer_update": {"allowed_updates": [], "enabled": False},
         "invoice_history": {"enabled": False},

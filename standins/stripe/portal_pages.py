@@ -1,4 +1,4 @@
-"""The portal's pages, which show exactly the features that the session's configuration switches on."""
+"""The customer portal's pages, which show only the features that the session's configuration enables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prorations: credit for unused time and charges for the remaining time, to the second.
+"""Stripe's prorations: credit for unused time and charges for the remaining time, to the second.
 
 Source: docs.stripe.com/billing/subscriptions/prorations (read 2026-11).
 """

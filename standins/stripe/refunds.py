@@ -1,4 +1,4 @@
-"""The API's refund resource. Refunds of a charge never exceed the amount paid."""
+"""Stripe's API for refunds. Refunds of a charge never exceed the amount paid."""
 
 from __future__ import annotations
 

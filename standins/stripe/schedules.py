@@ -1,4 +1,4 @@
-"""Subscription schedules: attaching a running subscription to one, releasing it, and canceling."""
+"""Stripe's API for subscription schedules: creating one for a subscription, releasing and canceling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API's subscription resource, except updating (subscription_update.py) and canceling (cancel.py)."""
+"""Stripe's API for subscriptions, except updating (subscription_update.py) and canceling (cancel.py)."""
 
 from __future__ import annotations
 

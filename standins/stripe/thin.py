@@ -1,4 +1,4 @@
-"""Thin events: v2 notifications that name an object without containing it.
+"""Stripe's thin events: v2 notifications that name an object without containing it.
 
 Source: docs.stripe.com/event-destinations#benefits-of-thin-events (read 2026-11). The shape is that of the
 stripe package's EventNotification.
