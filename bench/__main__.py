@@ -28,7 +28,7 @@ class Failed(Exception):  # noqa: N818 - a topic failed
 
 
 def names() -> list[str]:
-    """Return the names of all topics."""
+    """Return the names of all topics, which are the modules in bench/topics/."""
     return sorted(module.name for module in pkgutil.iter_modules(topics.__path__))
 
 

@@ -44,7 +44,7 @@ class Wire:
         return {"interaction": {"id": "1", "type": 2}} if route.path.endswith("/callback") else _MESSAGE
 
     async def open(self, client: discord.Client) -> None:
-        """Prepare the client as `login` does."""
+        """Prepare the client for commands, as discord.py's `login` would."""
         await client._async_setup_hook()  # there is no other way without a network
         client._connection.user = discord.ClientUser(state=client._connection, data=_OWN)
 

@@ -60,7 +60,7 @@ class Tally:
 
     @property
     def rate(self) -> float:
-        """Return the number of answers a second."""
+        """Return the number of answers per second."""
         return self.answered / self.seconds
 
 

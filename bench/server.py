@@ -141,7 +141,7 @@ MODES = {"bare": bare, "dues": dues, "rush": rush, "calls": calls}
 
 @dataclass(frozen=True)
 class Server:
-    """A running server process."""
+    """A running server process, with its port and its standard input and output."""
 
     port: int
     _process: subprocess.Popen[str]

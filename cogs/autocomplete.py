@@ -218,7 +218,7 @@ def _preferred(plans: list[Plan], kept: list[Plan], text: str) -> list[Plan]:
 
 
 async def suggest_own(interaction: Interaction, typed: str) -> list[Choice]:
-    """Suggest the caller's own subscriptions."""
+    """Suggest the caller's own subscriptions, at every server and provider."""
     ports = interaction.client.ports
     try:
         own = await ports.ledger.load_subscriptions_of(interaction.user.id)

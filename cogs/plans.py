@@ -84,7 +84,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description=described("
         description: Long | None = None,
         hidden: bool | None = None,
     ) -> None:
-        """Put a new plan on sale."""
+        """Put a new plan on sale: a role, with a price at one or both providers."""
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         require_sellable(interaction, role)

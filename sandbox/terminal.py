@@ -95,12 +95,12 @@ class Terminal:
         self._write(self._paint(f"── {title} ".ljust(WIDTH, "─"), BOLD))
 
     def note(self, text: str) -> None:
-        """Print a remark."""
+        """Print a remark by the narrator."""
         for line in textwrap.wrap(text, WIDTH - 7, break_on_hyphens=False):
             self._write(self._paint(f"       {line}", DIM))
 
     def does(self, person: Person, text: str) -> None:
-        """Print the action of a person."""
+        """Print an action of a person."""
         name = self._paint(f"{person.name:>5}", self._hues[person.id])
         first, *more = textwrap.wrap(text, WIDTH - 7, break_on_hyphens=False)
         self._write(f"{name}  {self._paint(first, BOLD)}")
@@ -124,7 +124,7 @@ class Terminal:
                 self._write(f"       {bar} {self._paint('  '.join(labels), BLUE)}")
 
     def checked(self, claim: str, ok: bool) -> None:
-        """Print whether a claim is true."""
+        """Print a claim, marked as true or false."""
         mark, style = ("✓", GREEN) if ok else ("✗", RED)
         self._write(f"       {self._paint(f'{mark} {claim}', style)}")
 

@@ -15,7 +15,7 @@ MANY = 20  # rows of history, more than one scene makes
 
 
 class Tour(Acting):
-    """Plays the scenes in order."""
+    """Plays the scenes of the tour in order, until one of them fails."""
 
     async def play(self) -> bool:
         """Play the tour; return True if every step succeeded.

@@ -56,7 +56,7 @@ class Faults:
         await self.released.wait()
 
     def release(self) -> None:
-        """Let stalled requests continue."""
+        """Let requests continue that a fault has stalled."""
         self.released.set()
         self.reached, self.released = asyncio.Event(), asyncio.Event()
 

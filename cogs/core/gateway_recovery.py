@@ -71,7 +71,7 @@ class GatewayState:
     waited: float = 0.0
 
     def readings(self) -> dict[str, float]:
-        """Return the gauges for /metrics."""
+        """Return the gauges about the gateway for /metrics, by name."""
         told = {
             "dues_gateway_events_dropped": float(self.dropped),
             "dues_discord_limit_wait_seconds": self.waited,

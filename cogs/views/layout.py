@@ -51,7 +51,7 @@ def box(*parts: str | Row | None, colour: int = CALM) -> ui.Container[Any]:
 
 
 def note(text: str, *rows: Row | None, colour: int = CALM) -> Card:
-    """Return a message of one framed block."""
+    """Return a message of one framed block: a text, and the given rows of buttons below it."""
     return Card(box(text[:TEXT_LIMIT], *rows, colour=colour))
 
 

@@ -62,7 +62,7 @@ class Tariff:
 
     @property
     def paid(self) -> tuple[Cycle, ...]:
-        """Return the cycles that cost something."""
+        """Return the cycles that cost something, in the order in which they run."""
         return tuple(cycle for cycle in self.cycles if not cycle.free)
 
     def taxed(self, minor: int) -> int:

@@ -1,4 +1,4 @@
-"""Implements the Provider port for PayPal."""
+"""Implements the Provider port for PayPal: subscriptions, checkouts, payments, disputes and set-up checks."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class Api:
         return await self._request("delete", path, max_network_retries=0, **params)
 
     async def first(self, path: str, **params: Any) -> list[Any]:
-        """Return the first page of a list."""
+        """Return the objects on the first page of a list."""
         found: list[Any] = need(await self.get(path, **{"limit": _PAGE, **params}), "data", list)
         return found
 

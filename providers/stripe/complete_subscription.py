@@ -40,7 +40,7 @@ class SubscriptionLoader:
         self._prices: dict[str, tuple[float, Answer]] = {}
 
     async def fetch(self, subscription_id: str) -> Answer:
-        """Fetch one subscription and complete it."""
+        """Fetch one subscription, with everything that decides its charges."""
         where = path("subscriptions", subscription_id)
         if self._bare:
             return await self.complete(await self._api.get(where, expand=list(_EXPAND_LEAST)))

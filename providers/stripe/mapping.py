@@ -259,7 +259,7 @@ def map_dispute(data: Answer) -> DisputeState:
 
 
 def map_checkout(data: Answer) -> CheckoutFound:
-    """Map a finished Checkout Session."""
+    """Map a finished Checkout Session to its ids: session, checkout, subscription and customer."""
     return CheckoutFound(
         session_id=need(data, "id", str),
         checkout_id=maybe(data, "client_reference_id", str),

@@ -1,4 +1,4 @@
-"""Reads why a Stripe payment failed."""
+"""Reads why a Stripe payment failed, from the newest open invoice of a subscription."""
 
 from __future__ import annotations
 

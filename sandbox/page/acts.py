@@ -93,7 +93,7 @@ class Players:
 
 
 async def use_command(players: Players, person: Person, body: Body) -> Body:
-    """Send a slash command."""
+    """Use a slash command as the person, and return the form that it opened, if any."""
     place, name, given = players.place(body.get("place")), str(body.get("command")), _hash(body, "options")
     options = _options(players, person, place, name, given)
     return players.outcome(await person.run(place, name, options, wait=False))
@@ -108,13 +108,13 @@ async def autocomplete(players: Players, person: Person, body: Body) -> Body:
 
 
 async def press(players: Players, person: Person, body: Body) -> Body:
-    """Press a button."""
+    """Press a button as the person, and return the form that it opened, if any."""
     card = players.card(person, body.get("message"))
     return players.outcome(await card.press(str(body.get("custom_id")), wait=False))
 
 
 async def choose(players: Players, person: Person, body: Body) -> Body:
-    """Choose an entry of a menu."""
+    """Choose entries of a menu as the person, and return the form that this opened, if any."""
     card, name, values = players.card(person, body.get("message")), body.get("custom_id"), body.get("values")
     if not isinstance(values, list):
         raise Misuse("Choices are a list.")
@@ -125,7 +125,7 @@ async def choose(players: Players, person: Person, body: Body) -> Body:
 
 
 async def submit(players: Players, person: Person, body: Body) -> Body:
-    """Fill in and submit a form."""
+    """Fill in and submit the form that the person has open."""
     reply = players.forms.pop(str(body.get("interaction")), None)
     if reply is None or reply.interaction.user.id != person.id:
         raise Misuse("This form is no longer open.")
@@ -133,7 +133,7 @@ async def submit(players: Players, person: Person, body: Body) -> Body:
 
 
 async def say(players: Players, person: Person, body: Body) -> Body:
-    """Post a message."""
+    """Post a message as the person, in a channel or in the bot's DMs."""
     place = players.place(body.get("place")) or person.private(players.app.bot)
     person.say(place, str(body.get("text", ""))[:2000])
     return {}
@@ -153,7 +153,7 @@ async def turn_clock(players: Players, person: Person, body: Body) -> Body:
 
 
 async def use_desk(players: Players, person: Person, body: Body) -> Body:
-    """Press a button on a provider's dashboard."""
+    """Press a button on a provider's dashboard, for one subscription."""
     do, subscription, price = (str(body.get(name)) for name in ("do", "subscription", "price"))
     if not desk.carry_out(players.stage, do, subscription, price):
         raise Misuse("The dashboard has no such button for this subscription just now.")

@@ -22,12 +22,12 @@ class Pulse:
         self._feeds: list[Any] = []
 
     def beat(self) -> None:
-        """Signal that something changed."""
+        """Signal to the page's server that something on the stage changed."""
         self.next.set()
         self.next = asyncio.Event()
 
     def start(self) -> None:
-        """Start watching."""
+        """Start watching the stand-ins, the ledger and the clock."""
         sources = (self._stage.world, *self._stage.providers)
         feeds: list[asyncio.Queue[Any]] = [source.subscribe() for source in sources]
         self._feeds = list(zip(sources, feeds, strict=True))
@@ -35,7 +35,7 @@ class Pulse:
         self._tasks = [asyncio.create_task(each) for each in work]
 
     async def stop(self) -> None:
-        """Stop watching."""
+        """Stop watching the stand-ins, the ledger and the clock."""
         while self._feeds:
             source, feed = self._feeds.pop()
             source.unsubscribe(feed)

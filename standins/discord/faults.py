@@ -45,7 +45,7 @@ class Fault:
         self._released.set()
 
     async def released(self) -> None:
-        """Wait for `release()`."""
+        """Wait until `release()` is called."""
         await self._released.wait()
 
     def strike(self) -> None:
@@ -98,11 +98,11 @@ class Faults:
         return self._add(Fault(LOST, method, path, times, status))
 
     def swallow(self, method: str = "*", path: str = "*", *, times: int | None = 1) -> Fault:
-        """Answer 204 without carrying out the request."""
+        """Answer 204, as if the request had succeeded, without carrying it out."""
         return self._add(Fault(SWALLOW, method, path, times, 204))
 
     def hang_up(self, method: str = "*", path: str = "*", *, times: int | None = 1) -> Fault:
-        """Close the connection without an answer."""
+        """Close the connection without carrying out the request or sending an answer."""
         return self._add(Fault(HANG_UP, method, path, times))
 
     def hold(self, method: str = "*", path: str = "*", *, times: int | None = 1) -> Fault:

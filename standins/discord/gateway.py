@@ -60,7 +60,7 @@ class Host(Protocol):
 
 
 class Gateway:
-    """Serves all gateway connections of one server."""
+    """Serves all gateway connections to one DiscordServer."""
 
     def __init__(self, world: DiscordWorld, host: Host, heartbeat_interval: float) -> None:
         self.world = world

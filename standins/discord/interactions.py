@@ -270,6 +270,6 @@ def edit(state: State, interaction: Interaction, message: Message, body: Json) -
 
 
 def delete(state: State, interaction: Interaction, message: Message) -> None:
-    """Delete a message of this interaction."""
+    """Delete a message with which the application answered this interaction."""
     interaction.changes += 1
     chat.remove(state, message)

@@ -105,7 +105,7 @@ class DiscordServer:
         self.calls["gateway members"] += 1
 
     def recorded(self, name: str, data: Any) -> None:
-        """Pass a dispatched event to the recorder."""
+        """Pass a dispatched gateway event to the recorder, if there is one."""
         if self._recorder is not None:
             self._recorder.event(name, data)
 

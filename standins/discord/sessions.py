@@ -80,7 +80,7 @@ def _guild_of(event: str, data: Json) -> int | None:
 
 
 def frame(op: int, data: object, event: str | None = None, seq: int | None = None) -> str:
-    """Return a gateway frame as text."""
+    """Return a gateway frame as JSON text."""
     return json.dumps({"op": op, "d": data, "s": seq, "t": event})
 
 

@@ -130,7 +130,7 @@ class State:
         return message
 
     def channels(self) -> Iterator[Channel]:
-        """Yield all channels and DMs."""
+        """Yield the channels of all servers, and all DMs."""
         for guild in self.guilds.values():
             yield from guild.channels.values()
         yield from self.dms.values()
@@ -159,6 +159,6 @@ class State:
         return [role.name for role in self.roles_held(guild, guild.members[who.id])]
 
     def roles_held(self, guild: Guild, member: Member) -> list[Role]:
-        """Return a member's roles, highest first."""
+        """Return a member's roles, highest first, without @everyone."""
         held = [guild.roles[role_id] for role_id in member.roles]
         return sorted(held, key=lambda role: -role.position)

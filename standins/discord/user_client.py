@@ -110,7 +110,7 @@ class Person:
         raise CannotUseError(f"{self.name} sees no such channel.")
 
     def private(self, other: HasId) -> Channel:
-        """Return the DM channel with another user."""
+        """Return the DM channel with another user, creating it on first use."""
         return self.state.dm(self.user, other)
 
     # Reading and writing
@@ -164,7 +164,7 @@ class Person:
         return Card(self.state, self.user, message)
 
     def say(self, place: Channel | Guild, text: str) -> Card:
-        """Post a message as this person."""
+        """Post a message as this person, and return it as they see it."""
         channel = self._visible(place)
         if not chat.can(self.state, channel, self.user, permissions.SEND_MESSAGES):
             raise CannotUseError(f"{self.name} may not write in #{channel.name}.")

@@ -33,7 +33,7 @@ def iso(at: float | None) -> str | None:
 
 
 def user_json(user: User) -> Json:
-    """Return a UserResponse."""
+    """Return a user as the API shows it to others (UserResponse)."""
     return {
         "id": str(user.id),
         "username": user.name,
@@ -58,7 +58,7 @@ def own_user_json(user: User) -> Json:
 
 
 def role_json(role: Role) -> Json:
-    """Return a GuildRoleResponse."""
+    """Return a server's role as the API shows it (GuildRoleResponse)."""
     body: Json = {
         "id": str(role.id),
         "name": role.name,
@@ -96,7 +96,7 @@ def bare_member_json(member: Member) -> Json:
 
 
 def member_json(world: State, member: Member) -> Json:
-    """Return a GuildMemberResponse."""
+    """Return a server's member, with their user, as the API shows it (GuildMemberResponse)."""
     user = user_json(world.users[member.user_id])
     return bare_member_json(member) | {"user": user, "mute": False, "deaf": False}
 
@@ -132,7 +132,7 @@ def channel_json(world: State, channel: Channel) -> Json:
 
 
 def guild_json(guild: Guild) -> Json:
-    """Return a GuildResponse."""
+    """Return a server as the API shows it (GuildResponse)."""
     return {
         "id": str(guild.id),
         "name": guild.name,
@@ -221,7 +221,7 @@ def application_json(world: State, app: Application) -> Json:
 
 
 def team_json(app: Application) -> Json:
-    """Return a TeamResponse."""
+    """Return the team that owns an application, as the API shows it (TeamResponse)."""
     members = [
         {
             "user": user_json(user),
@@ -239,7 +239,7 @@ def team_json(app: Application) -> Json:
 
 
 def message_json(world: State, message: Message) -> Json:
-    """Return a MessageResponse."""
+    """Return a message as the API shows it (MessageResponse)."""
     body: Json = {
         "id": str(message.id),
         "channel_id": str(message.channel.id),
@@ -286,7 +286,7 @@ def interaction_metadata_json(interaction: Interaction) -> Json:
 
 
 def interaction_json(world: State, interaction: Interaction, app_permissions: int) -> Json:
-    """Return the INTERACTION_CREATE payload."""
+    """Return an interaction as its application receives it (INTERACTION_CREATE)."""
     body: Json = {
         "id": str(interaction.id),
         "application_id": str(interaction.application.id),

@@ -100,7 +100,7 @@ class DiscordWorld(State):
         self.publish("channel_updated", guild_id=guild.id, channel_id=channel.id)
 
     def delete_channel(self, channel: Channel) -> None:
-        """Delete a server's channel."""
+        """Delete a server's channel with its messages."""
         guild = next(guild for guild in self.guilds.values() if channel.id in guild.channels)
         del guild.channels[channel.id]
         self.tell_guild(guild, "CHANNEL_DELETE", wire.channel_json(self, channel), GUILDS)
@@ -113,7 +113,7 @@ class DiscordWorld(State):
         self.publish("guild_closed", guild_id=guild.id)
 
     def open_guild(self, guild: Guild) -> None:
-        """End the server's outage."""
+        """End an outage that `close_guild` started."""
         guild.available = True
         for app in self.bots_in(guild):
             self._announce_guild(app, guild)
@@ -158,7 +158,7 @@ class DiscordWorld(State):
         self._tell_role(self.guilds[role.guild_id], role, "GUILD_ROLE_UPDATE")
 
     def rename_role(self, role: Role, name: str) -> None:
-        """Rename a role."""
+        """Change a role's name, and notify the bots."""
         self.edit_role(role, name=name)
 
     def delete_role(self, role: Role) -> None:
@@ -281,11 +281,11 @@ class DiscordWorld(State):
     # DMs
 
     def close_dms(self, who: HasId) -> None:
-        """Let a person refuse direct messages."""
+        """Make a person refuse direct messages from now on."""
         self.user(who).dms_open = False
         self.publish("dms_closed", user_id=who.id)
 
     def open_dms(self, who: HasId) -> None:
-        """Let a person accept direct messages again."""
+        """Make a person accept direct messages again."""
         self.user(who).dms_open = True
         self.publish("dms_opened", user_id=who.id)

@@ -127,7 +127,7 @@ class Shelf:
     leaves: dict[str, Holder] = field(default_factory=dict)  # PayPal's own, which verification accepts
 
     def put(self, chain: list[Holder], *, genuine: bool = False) -> str:
-        """Serve a certificate chain; return its id."""
+        """Serve a certificate chain, and return the id under which it is served."""
         cert_id = "-".join(["CERT", *(secrets.token_hex(4) for _ in range(3))])
         self.pems[cert_id] = b"".join(one.pem() for one in chain)
         if genuine:

@@ -100,7 +100,7 @@ def portal_cancel(world: World, session: Obj, subscription_id: str, why: str | N
 
 
 def portal_renew(world: World, session: Obj, subscription_id: str) -> Obj:
-    """Undo a planned cancellation."""
+    """Undo a planned cancellation, as the portal's Renew button does."""
     feature(world, session, "subscription_cancel")
     own(world, session, subscription_id)
     return subscription_update.update(world, {"cancel_at": ""}, subscription_id)

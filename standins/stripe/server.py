@@ -171,7 +171,10 @@ class StripeServer:
         currency: str = "usd",
         **more: Any,
     ) -> Obj:
-        """Create a recurring price, in minor units. `more` takes the API's parameters, and interval_count."""
+        """Create a recurring price of `unit_amount` minor units.
+
+        `more`: other parameters of the API, and `interval_count`.
+        """
         product_id = product if isinstance(product, str) else product["id"]
         recurring = {"interval": interval} | {
             k: more.pop(k) for k in ("interval_count", "trial_period_days") if k in more
@@ -188,7 +191,7 @@ class StripeServer:
         return made
 
     def add_tax(self, percentage: float, *, inclusive: bool) -> Obj:
-        """Create a tax rate."""
+        """Create a tax rate, in percent; `inclusive`: prices already contain the tax."""
         given = {"display_name": "VAT", "percentage": percentage, "inclusive": inclusive}
         return taxes.create_rate(self.world, given)
 
