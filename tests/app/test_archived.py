@@ -36,7 +36,7 @@ async def test_an_archived_stripe_price_is_not_sold_and_is_named(app: AppHarness
         app.stripe.dashboard.archive_product(app.product)
     await app.settled()
     nothing = await app.cleo.run(app.guild, "subscribe")
-    assert "Nothing is on sale here" in nothing.text
+    assert "There's nothing on sale right now" in nothing.text
     named = await app.cleo.run(app.guild, "subscribe", {"plan": "Gold"})
     assert not [button for button in named.buttons if button.url]
     assert "€5.00" not in named.text

@@ -65,8 +65,8 @@ async def test_a_cancellation_waits_while_the_key_lacks_the_permission(
     with caplog.at_level(logging.WARNING, "billing"):
         reply = await asked.press("Cancel subscription")
     assert "### Not cancelled yet" in reply.text
-    assert f"{title} does not let the bot do this at the moment, so nothing was changed there." in reply.text
-    assert "tell the server's admins: /doctor" in reply.text
+    assert f"{title} won't let the bot do this right now, so nothing was changed there." in reply.text
+    assert "They can use /doctor" in reply.text
     assert f"You can do it yourself at {title}." in reply.text
     assert "not answering" not in reply.text
     assert link_of(reply).startswith("http")

@@ -171,7 +171,7 @@ async def test_an_unreadable_gateway_message_ends_the_connection_only(
     assert pauses == [2, 4, 5]
     assert bot.is_online()
     assert (
-        "The bot knows of no running subscription of yours"
+        "The bot couldn't find an active subscription of yours"
         in (await app.bob.run(app.guild, "subscriptions")).text
     )
     assert caplog.text.count("connecting again") == 3
@@ -332,7 +332,7 @@ async def test_a_command_in_progress_is_answered_before_the_bot_closes(idle_app:
         assert not done
         held.release()
         await closing
-    assert "The bot knows of no running subscription of yours" in reply.text
+    assert "The bot couldn't find an active subscription of yours" in reply.text
 
 
 async def test_a_button_of_another_version_says_that_it_is_outdated(app: AppHarness) -> None:
@@ -341,7 +341,7 @@ async def test_a_button_of_another_version_says_that_it_is_outdated(app: AppHarn
     note = await app.bob.dm_containing("Thank you")
     assert app.process is not None
     del app.process.bot.actions["manage"]
-    assert "another version" in (await note.press("Manage")).text
+    assert "a different version" in (await note.press("Manage")).text
 
 
 def test_a_bot_that_never_started_knows_no_members() -> None:

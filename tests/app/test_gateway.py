@@ -59,7 +59,7 @@ async def test_an_unreadable_gateway_event_is_dropped_alone(
     await dropped(bot, 1)
     assert bot.is_online()
     assert (
-        "The bot knows of no running subscription of yours"
+        "The bot couldn't find an active subscription of yours"
         in (await app.bob.run(app.guild, "subscriptions")).text
     )
     assert bot.ws.session_id == session

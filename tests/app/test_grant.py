@@ -36,7 +36,7 @@ async def test_a_grant_gives_the_roles_until_its_end(app: AppHarness) -> None:
     assert f"The admins gave you this until <t:{end}:D>" in look.text
     assert "€" not in look.text
     assert "no subscriptions" not in look.text
-    sale = await look.press("Subscribe from then on")
+    sale = await look.press("Subscribe starting then")
     assert f"gave you this until <t:{end}:D>" in sale.text
     assert "your first payment is only taken then" in sale.text
     assert "You have this until" not in sale.text, "that was said"
@@ -96,7 +96,7 @@ async def test_undoing_a_grant_checks_the_permission_again(app: AppHarness) -> N
 async def test_a_refused_grant_says_why_and_what_to_do(app: AppHarness) -> None:
     await app.sell()
     dan = app.world.add_user("dan")
-    assert "is not in this server" in (await grant(app, member=dan.user)).text
+    assert "isn't in this server" in (await grant(app, member=dan.user)).text
     assert "Bots can't get a plan" in (await grant(app, member=app.application.bot)).text
     await app.cleo.run(app.guild, "plans remove", {"plan": "Gold"})
     assert "was removed" in (await grant(app)).text
@@ -142,7 +142,7 @@ async def test_undoing_an_immediate_revocation_restores_the_paid_days(app: AppHa
     assert f"has the paid days back until <t:{end}:D> and can subscribe again" in back.text
     await app.settled()
     assert app.roles() == ["Gold"]
-    assert "already undone" in (await done.press("Undo")).text
+    assert "already been undone" in (await done.press("Undo")).text
     told = await app.bob.dm_containing("Revocation lifted")
     assert f"until <t:{end}:D>" in told.text
     sale = await told.press("Subscribe again")

@@ -73,4 +73,4 @@ async def test_an_error_is_shown_in_the_language_of_the_member_who_caused_it(app
     missing = {"plan": "Silver"}
     assert "Diesen Plan gibt es" in (await app.bob.run(app.guild, "subscribe", missing)).text
     app.bob.user.locale = "en-GB"
-    assert "no such plan" in (await app.bob.run(app.guild, "subscribe", missing)).text
+    assert "plan doesn't exist" in (await app.bob.run(app.guild, "subscribe", missing)).text

@@ -52,7 +52,7 @@ async def test_a_member_cannot_find_the_subscription_of_somebody_else(app: AppHa
     for command in ("manage", "cancel"):
         for typed in (choice["value"], "Gold"):
             reply = await app.cleo.run(app.guild, command, {"subscription": typed})
-            assert reply.text == "You have no such subscription. /subscriptions lists yours."
+            assert reply.text == "You don't have that subscription. Use /subscriptions to see yours."
             assert reply.buttons == []
 
 
@@ -71,7 +71,7 @@ async def test_manage_links_to_the_callers_own_portal(app: AppHarness) -> None:
 async def test_a_member_without_a_subscription_is_told_that_none_is_known(
     app: AppHarness, command: str
 ) -> None:
-    assert "The bot knows of no running subscription of yours" in (await app.bob.run(None, command)).text
+    assert "The bot couldn't find an active subscription of yours" in (await app.bob.run(None, command)).text
 
 
 async def test_subscriptions_lists_this_server_first_then_others_then_ended_ones(app: AppHarness) -> None:
@@ -123,7 +123,7 @@ async def test_buttons_work_after_a_restart_but_only_for_their_member(idle_app: 
         asked = await look.press("Cancel")
         assert "Cancel Gold?" in asked.text
         reply = await app.cleo.look_at(note).press("Manage")
-        assert "made for somebody else" in reply.text
+        assert "for someone else" in reply.text
         assert [b for b in reply.buttons if b.url] == []
 
 

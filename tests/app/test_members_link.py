@@ -13,7 +13,7 @@ from standins.discord import Reply
 from tests.app.forged_presses import press
 from tests.app.harness import AppHarness, link_of, running
 
-NOT_THE_PAYER = "somebody else may be paying for it"
+NOT_THE_PAYER = "someone else might be paying for it"
 
 
 async def foreign(app: AppHarness, price: str | None = None, **metadata: str) -> str:
@@ -92,7 +92,7 @@ async def test_the_applications_owner_can_open_a_linked_billing_page(app: AppHar
     await app.sell()
     name = await foreign(app)
     reply = await link(app, name)
-    assert "can now manage" in (await reply.press("They pay it themselves")).text
+    assert "can now manage" in (await reply.press("They're the one paying")).text
     assert (await bound(app, name))[1] is BoundBy.OWNER
     assert link_of(await app.bob.run(app.guild, "manage"))
     assert "Cancel Gold?" in (await app.bob.run(app.guild, "cancel")).text
@@ -110,7 +110,7 @@ async def test_an_admin_cannot_open_a_linked_billing_page(app: AppHarness) -> No
     assert NOT_THE_PAYER in (await app.bob.run(app.guild, "manage")).text
     again = await link(app, name)
     assert "Already linked" in again.text
-    await again.press("They pay it themselves")
+    await again.press("They're the one paying")
     assert link_of(await app.bob.run(app.guild, "manage"))
 
 
@@ -122,7 +122,7 @@ async def test_a_link_to_a_subscription_can_be_undone(app: AppHarness) -> None:
     await app.settled()
     assert app.roles() == []
     assert await bound(app, name) == (None, BoundBy.PAGE)
-    assert "no running subscription" in (await app.bob.run(app.guild, "subscriptions")).text
+    assert "find an active subscription" in (await app.bob.run(app.guild, "subscriptions")).text
     assert "undone already" in (await reply.press("Undo")).text
     assert "Linked: Gold" in (await link(app, name)).text
     assert app.roles() == ["Gold"]
@@ -149,7 +149,7 @@ async def test_only_an_unowned_subscription_sold_here_can_be_linked(app: AppHarn
     await app.sell()
     await app.buy()
     (own,) = await app.ports.ledger.load_subscriptions_of(app.bob.id)
-    assert "already belongs to somebody" in (await link(app, own.key.id, member=app.cleo)).text
+    assert "already belongs to someone" in (await link(app, own.key.id, member=app.cleo)).text
     other = app.stripe.add_price(app.stripe.add_product("Other"), 100)["id"]
     for name in (
         await foreign(app, other),
@@ -159,11 +159,11 @@ async def test_only_an_unowned_subscription_sold_here_can_be_linked(app: AppHarn
         "paypal:live:I-1",
     ):
         reply = await link(app, name, member=app.cleo)
-        assert "no price that such a running" in reply.text or "isn't connected to" in reply.text, name
+        assert "uses one of this server's prices" in reply.text or "isn't connected to" in reply.text, name
     ended = await foreign(app)
     app.stripe.dashboard.cancel_now(ended)
     await app.settled()
-    assert "no price that such a running" in (await link(app, ended)).text
+    assert "uses one of this server's prices" in (await link(app, ended)).text
 
 
 async def test_only_an_admin_who_may_sell_the_roles_can_link_them(app: AppHarness) -> None:
@@ -206,14 +206,14 @@ async def test_another_servers_admin_cannot_link_a_subscription(app: AppHarness,
     assert await app.cleo.autocomplete(rival, "members link", "subscription", "") == []
     for typed in (name, f"stripe:test:{name}"):
         reply = await link(app, typed, who=app.cleo, member=app.cleo, guild=rival)
-        assert "only the bot's owner can say" in reply.text
+        assert "only the bot's owner can decide" in reply.text
     assert "belong to no member" not in (await app.cleo.run(rival, "doctor")).text
     assert await bound(app, name) == (None, BoundBy.PAGE)
     for command in ("manage", "cancel"):
         reply = await app.cleo.run(rival, command, {"subscription": name})
-        assert "no such subscription" in reply.text
-        assert "no running subscription" in (await app.cleo.run(rival, command)).text
-    assert "only the bot's owner can say" in (await link(app, name, who=app.cleo, member=app.bob)).text
+        assert "have that subscription" in reply.text
+        assert "find an active subscription" in (await app.cleo.run(rival, command)).text
+    assert "only the bot's owner can decide" in (await link(app, name, who=app.cleo, member=app.bob)).text
 
 
 async def test_only_the_owner_links_if_several_servers_share_the_account(app: AppHarness, rival: Any) -> None:

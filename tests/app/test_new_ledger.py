@@ -71,7 +71,7 @@ async def test_an_admin_can_confirm_that_a_new_ledger_is_intended(idle_app: AppH
     async with running(app):
         await swept(app)
         (notice,) = notices(app)
-        await notice.press("It is right, start over")
+        await notice.press("Continue with the new ledger")
         assert (await ready(app))[1]["ledger"] == "ok"
         await swept(app)
         assert (await ready(app))[1]["ledger"] == "ok"

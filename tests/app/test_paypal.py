@@ -84,7 +84,7 @@ async def test_an_unapproved_paypal_page_is_not_a_subscription(app: AppHarness) 
     paypal_of(app).decline(approve_link(first))
     await app.settled()
     assert (
-        "The bot knows of no running subscription of yours"
+        "The bot couldn't find an active subscription of yours"
         in (await app.bob.run(app.guild, "subscriptions")).text
     )
     again = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
@@ -305,8 +305,8 @@ async def test_doctor_shows_a_fault_of_the_paypal_setup_and_fixes_it(app: AppHar
     ("issue", "said"),
     [
         ("SUBSCRIPTION_STATUS_INVALID", "try again in a few minutes"),
-        ("USER_ACCOUNT_CLOSED", "PayPal has locked or closed an account that this needs"),
-        ("NEW_AND_UNKNOWN", "tell the server's admins; the reason is in the bot's log"),
+        ("USER_ACCOUNT_CLOSED", "PayPal has locked or closed an account that's needed for this"),
+        ("NEW_AND_UNKNOWN", "tell the server's admins. The reason is in the bot's log"),
     ],
 )
 async def test_a_paypal_refusal_says_what_happened_and_what_to_do(

@@ -68,7 +68,7 @@ async def test_a_removed_plan_can_get_another_role_for_its_subscribers(app: AppH
     (choice,) = await app.cleo.autocomplete(app.guild, "plans edit", "plan", "")
     assert choice["name"] == "Gold (removed)"
     refused = await app.cleo.run(app.guild, "plans edit", {"plan": choice["value"], "hidden": True})
-    assert "only its roles can be changed" in refused.text
+    assert "you can only change its roles" in refused.text
     edited = await app.cleo.run(app.guild, "plans edit", {"plan": choice["value"], "add_role": app.silver})
     assert "Changed for members who still pay. This plan is not on sale." in edited.text
     await app.settled()
@@ -97,7 +97,7 @@ async def test_a_tiered_or_metered_price_cannot_be_sold(app: AppHarness, change:
     app.stripe.world.get("price", app.price).update(change)
     options = {"name": "Gold", "role": app.gold, "stripe_price": app.price}
     refused = await app.cleo.run(app.guild, "plans add", options)
-    assert "has no fixed amount at Stripe" in refused.text
+    assert "doesn't have a fixed amount at Stripe" in refused.text
     assert "sells nothing yet" in (await app.cleo.run(app.guild, "plans list")).text
 
 
@@ -105,7 +105,7 @@ async def test_a_price_can_be_taken_off_sale(app: AppHarness) -> None:
     await app.sell()
     off = await app.cleo.run(app.guild, "plans edit", {"plan": "Gold", "stripe_price": "none"})
     assert "Not on sale" in off.text
-    assert "Nothing is on sale here" in (await app.bob.run(app.guild, "subscribe")).text
+    assert "There's nothing on sale right now" in (await app.bob.run(app.guild, "subscribe")).text
 
 
 def role_named(app: AppHarness, which: str) -> Role:
@@ -120,7 +120,7 @@ def role_named(app: AppHarness, which: str) -> Role:
 @pytest.mark.parametrize(
     ("which", "said"),
     [
-        ("everyone", "@everyone has this"),
+        ("everyone", "has the @everyone role"),
         ("managed", "belongs to a bot"),
         ("above", "above your own highest"),
     ],
@@ -140,7 +140,7 @@ async def test_an_admin_with_manage_server_alone_cannot_sell_stronger_roles(app:
     (staff,) = [role for role in app.guild.roles.values() if role.permissions == MANAGE_GUILD]
     moderator = app.world.add_role(app.guild, "Moderator", bits=MANAGE_MESSAGES)
     options = {"name": "X", "role": moderator, "stripe_price": app.price}
-    assert "you lack Manage Roles" in (await app.cleo.run(app.guild, "plans add", options)).text
+    assert "you don't have Manage Roles" in (await app.cleo.run(app.guild, "plans add", options)).text
     app.world.edit_role(staff, bits=MANAGE_GUILD | MANAGE_ROLES)
     assert "Now on sale" in (await app.cleo.run(app.guild, "plans add", options)).text
 
@@ -192,7 +192,7 @@ async def test_a_role_with_power_in_one_channel_cannot_be_sold_without_it(app: A
     app.world.close_guild(app.guild)
     app.world.open_guild(app.guild)
     lounges = {"name": "Lounge", "role": lounge, "stripe_price": app.price}
-    for role, said in ((council, "above your own highest"), (lounge, "you lack Manage Roles")):
+    for role, said in ((council, "above your own highest"), (lounge, "you don't have Manage Roles")):
         options = {"name": role.name, "role": role, "stripe_price": app.price}
         assert said in (await app.cleo.run(app.guild, "plans add", options)).text
     (staff,) = [role for role in app.guild.roles.values() if role.permissions == MANAGE_GUILD]
@@ -224,7 +224,7 @@ async def test_a_role_that_opens_a_channel_by_its_own_permissions_is_checked(app
     app.world.close_guild(app.guild)
     app.world.open_guild(app.guild)
     options = {"name": "Viewer", "role": viewer, "stripe_price": app.price}
-    assert "you lack Manage Roles" in (await app.cleo.run(app.guild, "plans add", options)).text
+    assert "you don't have Manage Roles" in (await app.cleo.run(app.guild, "plans add", options)).text
 
 
 @pytest.mark.parametrize("change", [{"name": "Higher"}, {"hidden": False}, {"description": "Buy!"}])
@@ -255,7 +255,7 @@ async def test_a_role_that_the_bot_cannot_give_is_sold_with_a_warning(app: AppHa
     added = await app.ada.run(app.guild, "plans add", options)
     assert "Now on sale" in added.text
     assert "is above the bot's own" in added.text
-    assert "lacks the Manage Roles permission" in added.text
+    assert "is missing the Manage Roles permission" in added.text
 
 
 @pytest.mark.parametrize(

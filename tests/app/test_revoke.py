@@ -55,7 +55,7 @@ async def test_revoking_at_the_period_end_keeps_the_roles_and_undo_resumes_the_r
     assert "Resume" not in [b.label for b in look.buttons]
     back = await done.press("Undo")
     assert "Renewal resumed." in back.text
-    assert "already undone" in (await done.press("Undo")).text
+    assert "already been undone" in (await done.press("Undo")).text
     told = await app.bob.dm_containing("Revocation lifted: Gold")
     assert "**Gold** will renew on" in told.text
     await app.turn(MONTH)

@@ -66,7 +66,7 @@ async def test_subscribe_in_a_dm_shows_the_plans_of_shared_servers(app: AppHarne
     assert "Pottery" in reply.text
     assert "Rook" not in reply.text
     stranger = await app.bob.run(None, "subscribe", {"plan": "Rook"})
-    assert "no such plan" in stranger.text
+    assert "plan doesn't exist" in stranger.text
 
 
 async def test_a_plan_of_another_server_is_not_found(app: AppHarness) -> None:
@@ -76,7 +76,7 @@ async def test_a_plan_of_another_server_is_not_found(app: AppHarness) -> None:
     await app.invite(chess)
     for typed in ("Gold", f"plan:{plan.id}"):
         reply = await app.bob.run(chess, "subscribe", {"plan": typed})
-        assert "no such plan" in reply.text
+        assert "plan doesn't exist" in reply.text
         assert reply.buttons == []
 
 
@@ -110,7 +110,7 @@ async def test_a_member_is_warned_before_paying_twice_for_the_same_roles(app: Ap
 
 
 async def test_subscribe_says_that_a_server_sells_nothing(app: AppHarness) -> None:
-    assert "Nothing is on sale here" in (await app.bob.run(app.guild, "subscribe")).text
+    assert "There's nothing on sale right now" in (await app.bob.run(app.guild, "subscribe")).text
 
 
 async def test_the_card_names_a_provider_that_is_down(app: AppHarness) -> None:
@@ -142,7 +142,7 @@ async def test_prices_are_written_in_the_readers_language(app: AppHarness) -> No
 
 async def test_a_hidden_plan_cannot_be_found_by_guessing_its_id(app: AppHarness) -> None:
     shown, hidden = await app.sell(), await app.sell("Staff", app.silver, hidden=True)
-    for plan, said in ((shown, "### Gold"), (hidden, "no such plan here")):
+    for plan, said in ((shown, "### Gold"), (hidden, "plan doesn't exist")):
         assert said in (await app.bob.run(app.guild, "subscribe", {"plan": f"plan:{plan.id}"})).text
     assert "### Staff" in (await app.bob.run(app.guild, "subscribe", {"plan": "staff"})).text
 

@@ -14,8 +14,8 @@ from tests.app.forged_presses import ADMINS, MEMBERS, leaves, press, something
 from tests.app.harness import AppHarness
 from tests.app.sale import buy, rows
 
-NOT_YOURS = "You have no such subscription. /subscriptions lists yours."
-NOT_MADE_FOR_YOU = "This button was made for somebody else. /subscriptions shows yours."
+NOT_YOURS = "You don't have that subscription. Use /subscriptions to see yours."
+NOT_MADE_FOR_YOU = "This button is for someone else. Use /subscriptions to see your own."
 THEIRS = ("members", "checkouts", "locales", "sqlite_sequence", "prices")
 NOT_ADMIN = "You need the Manage Server permission for this."
 
@@ -193,9 +193,9 @@ async def test_an_admin_cannot_use_another_servers_plan_role_or_channel_in_any_o
             ("grant", {"member": scene.bob}),
         ):
             reply = await eve.run(chess, name, {"plan": plan, **more})
-            assert reply.text == "There is no such plan here. /plans list shows them."
+            assert reply.text == tr("error.no_such_plan_for_admin")
         assert await eve.autocomplete(chess, "plans edit", "plan", plan) == []
-        assert "no such plan here" in (await eve.run(chess, "subscribe", {"plan": plan})).text
+        assert "plan doesn't exist" in (await eve.run(chess, "subscribe", {"plan": plan})).text
     assert "have no active subscription" in (await eve.run(chess, "revoke", {"member": scene.bob})).text
     strange = {"name": "X", "role": app.gold, "stripe_price": app.price}
     assert "belongs to another server" in (await eve.run(chess, "plans add", strange)).text
@@ -203,7 +203,7 @@ async def test_an_admin_cannot_use_another_servers_plan_role_or_channel_in_any_o
     assert "belongs to another server" in (await eve.run(chess, "plans edit", strange)).text
     elsewhere = {"notice_channel": app.guild.channel()}
     reply = await eve.run(chess, "plans settings", elsewhere)
-    assert "One of the options can't be used here." in reply.text
+    assert "One of the options can't be used." in reply.text
     assert await scene.state() == before
 
 
@@ -216,20 +216,20 @@ async def test_an_admin_cannot_reach_another_server_by_any_button(scene: Scene) 
     price = f"stripe:{app.price}"
     said = {
         f"dues:lift:0:{pottery}:{scene.decision}": NOT_ADMIN,
-        f"dues:lift:0:{chess}:{scene.decision}": "There is no such decision in this server.",
+        f"dues:lift:0:{chess}:{scene.decision}": "That decision doesn't exist in this server.",
         f"dues:braketake:0:{pottery}:1": NOT_ADMIN,
         f"dues:brakekeep:0:{pottery}:1": NOT_ADMIN,
-        f"dues:ask:{eve.id}:{pottery}:{scene.decision}": "This is no longer revoked. /subscribe shows "
-        "what you can buy.",
-        f"dues:buy:{eve.id}:{pottery}:{gold.id}": "There is no such plan here. /subscribe shows what is on "
-        "sale.",
-        f"dues:buy:{eve.id}:{chess}:{gold.id}": "There is no such plan here. /plans list shows them.",
+        f"dues:ask:{eve.id}:{pottery}:{scene.decision}": "Your access is no longer revoked. Use /subscribe "
+        "to see what you can buy.",
+        f"dues:buy:{eve.id}:{pottery}:{gold.id}": "That plan doesn't exist. Use /subscribe to see what's "
+        "on sale.",
+        f"dues:buy:{eve.id}:{chess}:{gold.id}": tr("error.no_such_plan_for_admin"),
     }
     assert {custom_id: (await press(app, shown, custom_id)).text for custom_id in said} == said
     for guild, plan, refusal in (
         (pottery, gold, NOT_ADMIN),
         (pottery, rook, NOT_ADMIN),
-        (chess, gold, "There is no such plan here. /plans list shows them."),
+        (chess, gold, tr("error.no_such_plan_for_admin")),
     ):
         reply = await press(app, shown, f"dues:map:0:{guild}:{price}", [str(plan.id)])
         assert reply.text == refusal
@@ -244,7 +244,7 @@ async def test_a_hidden_plan_cannot_be_bought_by_its_number(scene: Scene) -> Non
     for place in (app.guild, None):
         shown = await scene.dan.run(place, "subscriptions")
         reply = await press(app, shown, f"dues:buy:{scene.dan.id}:{app.guild.id}:{gold.id}")
-        assert reply.text == "There is no such plan here. /subscribe shows what is on sale."
+        assert reply.text == "That plan doesn't exist. Use /subscribe to see what's on sale."
     assert await scene.state() == before
     own = await scene.bob.run(app.guild, "subscriptions")
     mine = await press(app, own, f"dues:buy:{scene.bob.id}:{app.guild.id}:{gold.id}")
@@ -273,20 +273,20 @@ POLITE = (
     tr("error.guild_gone"),
     NOT_YOURS,
     NOT_ADMIN,
-    "There is no such plan here.",
-    "There is no such decision in this server.",
-    "This is no longer revoked.",
-    "This decision was already undone.",
-    "There is no such grant in this server.",
-    "This server sells no price that such a running subscription is on.",
+    "That plan doesn't exist",
+    "That decision doesn't exist in this server.",
+    "Your access is no longer revoked.",
+    "This has already been undone.",
+    "That grant doesn't exist in this server.",
+    "No active subscription with this ID uses one of this server's prices.",
     "This grant has already ended.",
     "This question is no longer open",
     "This only works in a server.",
-    "The bot knows of no running subscription of yours.",
+    "The bot couldn't find an active subscription of yours.",
     "Nothing was changed.",
     "Gold",
     "The bot isn't in the server.",
-    "Nothing is on sale here.",
+    "There's nothing on sale right now.",
     "Which subscription",
     "Stripe knows no price",
     "isn't set up for this bot",
@@ -353,10 +353,10 @@ async def test_a_press_about_something_gone_says_so_and_changes_nothing(app: App
     await app.ada.run(app.guild, "plans remove", {"plan": "Gold"})
     await app.settled()
     before = rows(app, THEIRS)
-    assert "already undone" in (await done.press("Undo")).text
+    assert "already been undone" in (await done.press("Undo")).text
     assert "no longer revoked" in (await note.press("Ask the admins")).text
     buying = f"dues:buy:{app.bob.id}:{app.guild.id}:{gold.id}"
-    assert "no such plan here" in (await press(app, window, buying)).text
+    assert "plan doesn't exist" in (await press(app, window, buying)).text
     gone = key_text(replace(own.key, id="sub_gone"))
     assert (await press(app, window, f"dues:manage:{app.bob.id}:{gone}")).text == NOT_YOURS
     elsewhere = key_text(SubscriptionKey("stripe", "live", own.key.id))

@@ -106,7 +106,7 @@ async def test_the_log_has_a_line_for_each_refused_notification(
         ("paypal", "-", "400"),
     ]
     assert "The signature doesn't match." in told[0][3]
-    assert "This request is not an event." in told[1][3]
+    assert "This request doesn't contain a valid event." in told[1][3]
 
 
 def outcomes(app: AppHarness, lines: pytest.LogCaptureFixture, who: Person | None = None) -> list[str]:

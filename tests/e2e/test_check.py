@@ -50,7 +50,7 @@ async def test_check_does_not_migrate_the_ledger(app: AppHarness, tmp_path: Path
     assert state(home) == before
 
 
-@pytest.mark.parametrize(("version", "says"), [(9999, "later version"), (None, "damaged")])
+@pytest.mark.parametrize(("version", "says"), [(9999, "newer version"), (None, "damaged")])
 async def test_check_reports_an_unreadable_ledger(
     app: AppHarness, tmp_path: Path, version: int | None, says: str
 ) -> None:

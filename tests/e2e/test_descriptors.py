@@ -61,6 +61,6 @@ async def test_the_log_says_what_to_raise_when_file_descriptors_run_out(
     assert all(line.endswith(RAISE_IT) for line in program.output.splitlines() if "/subscriptions" in line)
     resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (hard, hard))
     assert (
-        "The bot knows of no running subscription of yours"
+        "The bot couldn't find an active subscription of yours"
         in (await app.bob.run(app.guild, "subscriptions")).text
     )

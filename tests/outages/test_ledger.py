@@ -217,7 +217,7 @@ async def test_an_older_program_refuses_a_newer_ledger_and_changes_nothing(idle_
     with pytest.raises(LedgerTooNew) as refused:
         async with running(app):
             pass
-    assert "later version" in plain_words(refused.value.user_message)
+    assert "newer version" in plain_words(refused.value.user_message)
     assert app.path.read_bytes() == newer
     assert number_of_schema(app, add=-1) == version + 1
     async with running(app):

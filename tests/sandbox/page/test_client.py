@@ -116,7 +116,7 @@ async def test_every_action_of_the_page_works_with_the_keyboard(page: Page) -> N
     await page.keyboard.press("Tab")
     await expect(page.get_by_label("Command /subscriptions")).to_be_focused()
     await page.keyboard.press("Enter")
-    await expect(newest(page)).to_contain_text("The bot knows of no running subscription of yours")
+    await expect(newest(page)).to_contain_text("The bot couldn't find an active subscription of yours")
     await expect(page.get_by_role("combobox", name="Message")).to_be_focused()
 
 

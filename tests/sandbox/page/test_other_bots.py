@@ -90,7 +90,7 @@ async def test_a_deferred_answer_is_shown_as_thinking(page: Page, stage: Stage) 
     await type_command(page, "/subscriptions")
     await expect(newest(page)).to_contain_text("Dues is thinking…")
     held.release()
-    await expect(newest(page)).to_contain_text("The bot knows of no running subscription of yours")
+    await expect(newest(page)).to_contain_text("The bot couldn't find an active subscription of yours")
     await expect(page.get_by_text("is thinking…")).to_have_count(0)
 
 
