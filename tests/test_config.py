@@ -59,11 +59,11 @@ def test_the_token_alone_is_enough_and_the_rest_has_defaults() -> None:
 @pytest.mark.parametrize("environ", [{}, {"DISCORD_TOKEN": ""}, {"DISCORD_TOKEN": " \t"}])
 def test_the_token_is_required(environ: dict[str, str]) -> None:
     (fault,) = faults_of(environ)
-    assert fault.startswith("DISCORD_TOKEN is not set. ")
+    assert fault.startswith("DISCORD_TOKEN isn't set. ")
 
 
 def test_a_token_with_the_word_bot_before_it_is_refused() -> None:
-    assert "Leave that word out" in only_fault(DISCORD_TOKEN="Bot abc.def")
+    assert "Remove that word" in only_fault(DISCORD_TOKEN="Bot abc.def")
 
 
 @pytest.mark.parametrize("name", ["DISCORD_TOKEN", "STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", *PAYPAL])
@@ -236,7 +236,7 @@ def test_the_ledger_path_may_be_relative_or_absolute(url: str, path: str) -> Non
     ],
 )
 def test_a_database_url_of_another_kind_is_refused(url: str) -> None:
-    assert only_fault(DATABASE_URL=url).startswith("DATABASE_URL must name an SQLite file, such as ")
+    assert only_fault(DATABASE_URL=url).startswith("DATABASE_URL must point to an SQLite file, such as ")
 
 
 @pytest.mark.parametrize("port", ["0", "1", "65535"])
@@ -296,17 +296,17 @@ def test_stripe_is_on_if_key_and_secret_are_set() -> None:
 
 @pytest.mark.parametrize("blank", [{}, {"STRIPE_WEBHOOK_SECRET": ""}, {"STRIPE_WEBHOOK_SECRET": " \t "}])
 def test_stripe_without_its_webhook_secret_is_refused(blank: dict[str, str]) -> None:
-    assert only_fault(STRIPE_API_KEY="sk_test_1", **blank).startswith("STRIPE_WEBHOOK_SECRET is not set")
+    assert only_fault(STRIPE_API_KEY="sk_test_1", **blank).startswith("STRIPE_WEBHOOK_SECRET isn't set")
 
 
 def test_stripe_without_its_key_is_refused() -> None:
-    assert only_fault(STRIPE_WEBHOOK_SECRET="whsec_one").startswith("STRIPE_API_KEY is not set")
+    assert only_fault(STRIPE_WEBHOOK_SECRET="whsec_one").startswith("STRIPE_API_KEY isn't set")
 
 
 @pytest.mark.parametrize("secrets", [",", "whsec_a,", ",whsec_a", "whsec_a,,whsec_b", "whsec_a, ,whsec_b"])
 def test_an_empty_webhook_secret_among_others_is_refused(secrets: str) -> None:
     fault = only_fault(STRIPE_API_KEY="sk_test_1", STRIPE_WEBHOOK_SECRET=secrets)
-    assert fault.startswith("STRIPE_WEBHOOK_SECRET has nothing before or after one of its commas")
+    assert fault.startswith("STRIPE_WEBHOOK_SECRET has an empty value before or after a comma")
     assert "contains a space" in only_fault(STRIPE_API_KEY="sk_1", STRIPE_WEBHOOK_SECRET="whsec_a,two words")
 
 
@@ -326,15 +326,15 @@ def test_paypal_is_on_if_all_its_settings_are_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", PAYPAL)
 @pytest.mark.parametrize("blank", ["", "  "])
 def test_paypal_with_a_part_of_its_settings_is_refused(missing: str, blank: str) -> None:
-    assert only_fault(**{**PAYPAL, missing: blank}).startswith(f"{missing} is not set")
+    assert only_fault(**{**PAYPAL, missing: blank}).startswith(f"{missing} isn't set")
 
 
 def test_a_ca_file_without_certificates_is_refused(tmp_path: Path) -> None:
     absent = only_fault(PAYPAL_CA_FILE="/nowhere.pem")
-    assert absent.startswith("PAYPAL_CA_FILE names a file that Dues can't find")
+    assert absent.startswith("PAYPAL_CA_FILE points to a file that Dues can't find")
     (tmp_path / "ca.pem").write_text("certificates")
     unreadable = only_fault(PAYPAL_CA_FILE=str(tmp_path / "ca.pem"))
-    assert unreadable.startswith("PAYPAL_CA_FILE names a file without")
+    assert unreadable.startswith("PAYPAL_CA_FILE points to a file without")
 
 
 def test_the_repr_of_the_settings_shows_no_secret() -> None:

@@ -85,7 +85,7 @@ def test_an_empty_value_beside_a_file_counts_as_left_out(tmp_path: Path) -> None
 def test_a_file_that_cannot_be_read_is_refused_without_its_path(path: str) -> None:
     fault = refusal(SECRET_KEY_FILE=path)
     assert fault.code in {"setting.secret_file_unreadable", "setting.secret_file_unfit"}
-    assert plain_words(fault).startswith("SECRET_KEY_FILE names a file that ")
+    assert plain_words(fault).startswith("SECRET_KEY_FILE points to a file that ")
     assert "nowhere" not in plain_words(fault)
 
 

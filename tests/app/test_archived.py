@@ -52,7 +52,7 @@ async def test_only_the_archived_price_of_a_plan_is_left_out(app: AppHarness) ->
     reply = await app.bob.run(app.guild, "subscribe")
     assert [button.label for button in reply.buttons] == ["Pay €5.00 a month with Stripe"]
     assert "$7.00" not in reply.text
-    assert "switched off at PayPal" in (await app.ada.run(app.guild, "doctor")).text
+    assert "turned off at PayPal" in (await app.ada.run(app.guild, "doctor")).text
     paypal_of(app).dashboard.turn_plan(await plan_at_paypal(app), "activate")
     await app.settled()
     assert "$7.00" in (await app.bob.run(app.guild, "subscribe")).text

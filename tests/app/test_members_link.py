@@ -207,7 +207,7 @@ async def test_another_servers_admin_cannot_link_a_subscription(app: AppHarness,
     for typed in (name, f"stripe:test:{name}"):
         reply = await link(app, typed, who=app.cleo, member=app.cleo, guild=rival)
         assert "only the bot's owner can decide" in reply.text
-    assert "belong to no member" not in (await app.cleo.run(rival, "doctor")).text
+    assert "linked to any member" not in (await app.cleo.run(rival, "doctor")).text
     assert await bound(app, name) == (None, BoundBy.PAGE)
     for command in ("manage", "cancel"):
         reply = await app.cleo.run(rival, command, {"subscription": name})
@@ -218,7 +218,7 @@ async def test_another_servers_admin_cannot_link_a_subscription(app: AppHarness,
 
 async def test_only_the_owner_links_if_several_servers_share_the_account(app: AppHarness, rival: Any) -> None:
     name = await foreign(app)
-    assert "One running subscription at Stripe" in (await app.ada.run(app.guild, "doctor")).text
+    assert "One active Stripe subscription" in (await app.ada.run(app.guild, "doctor")).text
     note = await app.ada.dm_containing("Unlinked subscriptions in Pottery")
     assert "One running subscription" in note.text
     assert all("Unlinked subscriptions" not in dm.text for dm in app.cleo.dms)

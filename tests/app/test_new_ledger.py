@@ -62,7 +62,7 @@ async def test_a_new_empty_ledger_is_reported_until_plans_are_added(
             await swept(app)
             assert (await ready(app))[1]["ledger"] == "ok"
             assert (app.roles(), app.roles(carol)) == (["Gold"], ["Gold"])
-            assert "ledger is new" not in (await app.ada.run(app.guild, "doctor")).text
+            assert "has a new ledger" not in (await app.ada.run(app.guild, "doctor")).text
 
 
 async def test_an_admin_can_confirm_that_a_new_ledger_is_intended(idle_app: AppHarness) -> None:

@@ -297,7 +297,7 @@ async def test_a_sweep_makes_up_for_lost_paypal_notifications(app: AppHarness) -
 
 async def test_doctor_shows_a_fault_of_the_paypal_setup_and_fixes_it(app: AppHarness) -> None:
     report = await app.ada.run(app.guild, "doctor")
-    assert "PayPal accepts them" in report.text
+    assert "PayPal accepts the credentials" in report.text
     assert "The plan is on sale at PayPal" in report.text
 
 

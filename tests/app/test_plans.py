@@ -261,7 +261,7 @@ async def test_a_role_that_the_bot_cannot_give_is_sold_with_a_warning(app: AppHa
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"stripe_price": "price_nope"}, "Stripe knows no price"),
+        ({"stripe_price": "price_nope"}, "Stripe can't find the price"),
         ({}, "needs a price"),
         ({"paypal_plan": "P-1"}, "PayPal isn't set up"),
     ],

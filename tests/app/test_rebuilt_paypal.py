@@ -140,7 +140,10 @@ async def test_with_transaction_search_one_sweep_finds_every_paypal_payer(idle_a
         assert await sweep(app.ports) == []
         asked = [one.query for one in paypal.exchanges if one.path == "/v1/reporting/transactions"]
         assert len(asked) == 1, "from then on only what was paid since"
-        assert "one sweep finds all PayPal subscribers again" in (await app.ada.run(app.guild, "doctor")).text
+        assert (
+            "a single sweep will find all PayPal subscribers again"
+            in (await app.ada.run(app.guild, "doctor")).text
+        )
 
 
 async def test_without_transaction_search_doctor_says_so_and_nothing_fails(idle_app: AppHarness) -> None:
@@ -156,7 +159,10 @@ async def test_without_transaction_search_doctor_says_so_and_nothing_fails(idle_
         assert await sweep(app.ports) == []
         assert await recorded(app, bought) is None
         doctor = await app.ada.run(app.guild, "doctor")
-        assert "**PayPal transaction search**: The application may not search transactions" in doctor.text
+        assert (
+            "**PayPal transaction search**: The application isn't allowed to search transactions"
+            in doctor.text
+        )
         paypal_of(app).world.settings.search_allowed = True
         assert await sweep(app.ports) == []
         assert await recorded(app, bought) is not None, "once it is granted, as far back as PayPal tells"

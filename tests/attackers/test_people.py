@@ -288,7 +288,7 @@ POLITE = (
     "The bot isn't in the server.",
     "There's nothing on sale right now.",
     "Which subscription",
-    "Stripe knows no price",
+    "Stripe can't find the price",
     "isn't set up for this bot",
     "The bot was removed",
 )

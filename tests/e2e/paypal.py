@@ -33,7 +33,7 @@ async def buy(app: AppHarness) -> str:
     back = paypal_of(app).approve(link_of(reply))
     async with aiohttp.ClientSession() as session, session.get(back) as page:
         assert page.status == 200
-        assert "roles appear" in await page.text()
+        assert "roles will appear" in await page.text()
     await until(app, lambda: app.roles() == ["Gold"])
     found: str = paypal_of(app).world.all("subscription")[-1].id
     return found

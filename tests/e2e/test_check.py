@@ -34,7 +34,7 @@ async def test_check_creates_neither_ledger_nor_folder(app: AppHarness, tmp_path
     place = tmp_path / "new" / "folder"
     code, output = await check(app, tmp_path, DATABASE_URL=f"sqlite:///{place}/ledger.db")
     assert code == 0, output
-    assert f"note Ledger There is no ledger at {place}/ledger.db yet" in output
+    assert f"note Ledger There's no ledger at {place}/ledger.db yet" in output
     assert [path.name for path in tmp_path.iterdir()] == ["output.txt"]
 
 
@@ -46,7 +46,7 @@ async def test_check_does_not_migrate_the_ledger(app: AppHarness, tmp_path: Path
     before = state(home)
     code, output = await check(app, tmp_path, DATABASE_URL=f"sqlite:///{home}/old.db")
     assert code == 0, output
-    assert f"It has schema 6, and the next start will upgrade it to schema {len(load_migrations())}" in output
+    assert f"It has schema 6 and will be upgraded to schema {len(load_migrations())}" in output
     assert state(home) == before
 
 
@@ -83,7 +83,7 @@ async def test_check_exits_0_if_it_has_only_notes(app: AppHarness, tmp_path: Pat
     code, output = await check(app, tmp_path)
     assert code == 0, output
     assert "FAIL" not in output
-    for note in ("PUBLIC_URL http://127.0.0.1", "Secret key SECRET_KEY is not set", "Backups No backup"):
+    for note in ("PUBLIC_URL http://127.0.0.1", "Secret key SECRET_KEY isn't set", "Backups No backup"):
         assert f"note {note}" in output
 
 
@@ -94,7 +94,7 @@ async def test_check_says_whether_the_bot_is_in_a_server(app: AppHarness, tmp_pa
         await ledger.record_plan(plan(guild_id=77), "1", 10)
     code, output = await check(app, tmp_path)
     assert code == 1
-    assert "Plans are on sale in server 77, but the bot is not in it." in output
+    assert "Plans are on sale in server 77, but the bot isn't in that server." in output
 
 
 async def test_check_shows_the_invite_link_of_a_bot_in_no_server(app: AppHarness, tmp_path: Path) -> None:
@@ -120,9 +120,9 @@ async def test_check_does_not_report_the_port_of_the_running_bot(
     other = tmp_path / "other"
     other.mkdir()
     code, output = await check(app, other, PUBLIC_URL="https://dues.invalid")
-    assert "ok Ledger A running bot is using it" in output
+    assert "ok Ledger A running bot is using the ledger" in output
     assert "HTTP listener" not in output
-    assert "note PUBLIC_URL https://dues.invalid/healthz could not be tried from here" in output
+    assert "note PUBLIC_URL The bot couldn't test https://dues.invalid/healthz from this machine" in output
     assert code == 1, "the webhook leads elsewhere"
 
 
@@ -132,14 +132,14 @@ async def test_a_misspelt_setting_fails_check_and_warns_at_the_start(app: AppHar
     code, output = await run(tmp_path, {}, "check")
     assert code == 1
     assert "FAIL  Settings" in output
-    misspelt = "GRACE_DAY in .env is not a setting and has no effect. Did you mean GRACE_DAYS?"
+    misspelt = "GRACE_DAY in .env isn't a setting, so it has no effect. Did you mean GRACE_DAYS?"
     assert misspelt in " ".join(output.split())
     assert "MY_OWN" not in output
     program = Program(tmp_path, {})
     await program.start()
     await is_ready(app)
     assert await program.stop() == 0
-    assert "WARNING dues: GRACE_DAY in .env is not a setting" in program.output
+    assert "WARNING dues: GRACE_DAY in .env isn't a setting" in program.output
 
 
 async def test_a_refused_start_names_a_misspelt_setting(app: AppHarness, tmp_path: Path) -> None:
@@ -195,9 +195,9 @@ def certified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext
 @pytest.mark.parametrize(
     ("status", "text", "ok", "says"),
     [
-        (200, "ok\n", True, "The bot answers at"),
+        (200, "ok\n", True, "The bot is responding at"),
         (200, "<html>Welcome to nginx!</html>", False, "Something other"),
-        (502, "bad gateway", False, "answers 502"),
+        (502, "bad gateway", False, "responds with 502"),
         (404, "not found", False, "answers 404"),
         (301, "", False, "redirects elsewhere (301)"),
     ],
@@ -229,7 +229,7 @@ async def test_check_notes_a_public_address_that_it_cannot_reach(host: str) -> N
     found = await check_public(f"https://{host}", loopback=False, running=True)
     assert found.ok
     assert found.note
-    assert "could not be tried from here" in plain_words(found.message)
+    assert "couldn't test" in plain_words(found.message)
 
 
 async def test_check_reports_plain_http_except_for_this_machine() -> None:

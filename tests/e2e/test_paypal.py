@@ -100,6 +100,6 @@ async def test_a_paypal_approval_while_the_program_is_down_is_found(app: AppHarn
 
 async def test_check_reports_on_paypal(app: AppHarness, tmp_path: Path) -> None:
     code, output = await run(tmp_path, settings_of(app), "check")
-    assert "PayPal accepts them" in output
-    assert "The webhook sends everything that the bot needs" in output
+    assert "PayPal accepts the credentials" in output
+    assert "The webhook sends everything the bot needs" in output
     assert code == 0

@@ -172,7 +172,7 @@ async def test_check_does_not_promise_a_retry_while_discord_is_down(app: AppHarn
     app.discord.faults.fail(status=503, times=None)
     code, output = await run(tmp_path, settings_of(app), "check")
     assert code == 1
-    assert "Discord is not answering right now." in " ".join(output.split())
+    assert "Discord isn't responding right now." in " ".join(output.split())
 
 
 async def test_check_says_what_to_do_about_each_fault(app: AppHarness, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ async def test_check_names_subscriptions_at_an_account_no_longer_connected(
         await sync(ledger, subscription(binding=ANNA))
     code, output = await run(tmp_path, settings_of(app, DATABASE_URL="sqlite:///ledger.db"), "check")
     assert code == 1
-    assert "FAIL  Payments elsewhere" in output
+    assert "FAIL  Disconnected accounts" in output
     assert "no longer connected to Stripe (acct)" in " ".join(output.split())
 
 

@@ -126,7 +126,7 @@ class Heard(logging.Handler):
 
 async def test_a_body_that_breaks_off_logs_no_warning(door: Door, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "web.webhooks")
-    heard = Heard("400 The connection broke off")
+    heard = Heard("400 The connection was closed before")
     logging.getLogger("web.webhooks").addHandler(heard)
     await door.knock(door.notification(b"the whole")[:-5])
     door.writer.transport.abort()

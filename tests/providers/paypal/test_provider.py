@@ -104,7 +104,7 @@ async def test_a_checkout_request_has_the_documented_fields_and_is_repeatable(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"pricing_scheme": {"fixed_price": {"currency_code": "USD", "value": "0.00"}}}, "costs nothing"),
+        ({"pricing_scheme": {"fixed_price": {"currency_code": "USD", "value": "0.00"}}}, "is free"),
         ({"tenure_type": "TRIAL", "total_cycles": 1}, "no regular price after its trial"),
     ],
 )
@@ -158,7 +158,7 @@ async def test_an_inactive_paypal_plan_cannot_be_bought(fake: PayPalServer, prov
     await provider._api.post(f"/v1/billing/plans/{price.id}/deactivate")
     with pytest.raises(ProviderRefused) as refused:
         await provider.start_checkout(order(price))
-    assert "switched off" in plain_words(refused.value.user_message)
+    assert "turned off" in plain_words(refused.value.user_message)
     assert not (await provider.fetch_price(price.id)).active
 
 

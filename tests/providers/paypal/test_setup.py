@@ -49,7 +49,7 @@ async def test_wrong_paypal_credentials_are_the_only_finding(
 ) -> None:
     other = PayPalProvider(CLIENT, "another", ("HOOK1",), fake.url, clock, ca_file=fake.ca_file)
     (finding,) = wrong(await other.check([], sink.url))
-    assert "does not accept" in plain_words(finding.message)
+    assert "rejected" in plain_words(finding.message)
     await other.close()
 
 
@@ -130,12 +130,12 @@ async def test_a_plan_that_cannot_be_sold_is_a_finding(
         return replace(plan, prices=(replace(price, **more),))
 
     assert "live account" in await fault(priced(account="live"))
-    assert "knows no plan" in await fault(priced(id="P-NONE"))
-    assert "something else" in await fault(priced(amount=400))
+    assert "can't find the plan" in await fault(priced(id="P-NONE"))
+    assert "different" in await fault(priced(amount=400))
     assert "7 free days" in await fault(replace(plan, trial_days=0))
     assert wrong(await provider.check([replace(plan, trial_days=7)], sink.url)) == []
     await provider._api.post(f"/v1/billing/plans/{price.id}/deactivate")
-    assert "switched off" in await fault(plan)
+    assert "turned off" in await fault(plan)
 
 
 async def test_removed_plans_and_plans_of_other_providers_are_not_checked(
@@ -167,9 +167,7 @@ async def test_an_outage_of_paypal_is_a_finding(
         ("/v1/billing/plans/", "PayPal plan for Gold"),
     ],
 )
-@pytest.mark.parametrize(
-    ("status", "cure"), [(403, "switch on"), (400, "PAYPAL_API_URL"), (503, "status.com")]
-)
+@pytest.mark.parametrize(("status", "cure"), [(403, "turn on"), (400, "PAYPAL_API_URL"), (503, "status.com")])
 async def test_a_failed_check_keeps_the_findings_of_the_others(
     fake: PayPalServer, sink: Sink, provider: PayPalProvider, where: str, what: str, status: int, cure: str
 ) -> None:

@@ -268,7 +268,7 @@ async def test_a_charge_without_intent_is_a_payment(responder: Responder, stripe
     assert asked.headers["idempotency-key"] == "intent-1"
 
 
-@pytest.mark.parametrize(("code", "says"), [("charge_disputed", "bank"), ("insufficient_funds", "refused")])
+@pytest.mark.parametrize(("code", "says"), [("charge_disputed", "bank"), ("insufficient_funds", "rejected")])
 async def test_a_refund_that_stripe_refuses_is_explained(
     responder: Responder, stripe_at: StripeProvider, code: str, says: str
 ) -> None:

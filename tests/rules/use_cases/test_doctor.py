@@ -121,7 +121,7 @@ async def test_subscriptions_at_an_account_no_longer_connected_are_a_finding(pay
 
 async def test_subscriptions_at_a_provider_that_is_off_are_a_finding(paying: RulesHarness) -> None:
     found = await diagnose(replace(paying.ports, providers={}), GUILD)
-    assert faults(found) == ["Payment providers", "Payments elsewhere"]
+    assert faults(found) == ["Payment providers", "Disconnected accounts"]
 
 
 async def test_a_price_that_two_plans_had_is_a_finding_that_names_both(
@@ -184,7 +184,7 @@ async def test_a_failing_sweep_is_a_note_and_becomes_a_fault_if_it_lasts(world: 
     world.clock.advance(2 * 3600 + 1)
     (found,) = [f for f in await diagnose(world.ports, GUILD, owner=True) if f.what == COMPARISON]
     assert not found.ok
-    assert "has failed since January 15, 2027" in plain_words(found.message)
+    assert "with Stripe since January 15, 2027" in plain_words(found.message)
     assert "401" in plain_words(found.message)
     (told,) = [f for f in await diagnose(world.ports, GUILD) if f.what == Text("finding.what_account")]
     assert not told.ok

@@ -223,4 +223,4 @@ async def test_doctor_says_that_the_first_round_is_not_complete(
     shorten(world)
     await sweep(world.ports)
     (found,) = await find_round_time(world.ports, world.provider)
-    assert "is not complete yet" in plain_words(found.message)
+    assert "isn't finished yet" in plain_words(found.message)

@@ -55,7 +55,9 @@ async def two(world: RulesHarness) -> RulesHarness:
 
 async def test_unowned_subscriptions_are_reported_once_and_counted_by_doctor(two: RulesHarness) -> None:
     (line,) = await said(two)
-    assert line.startswith("2 running subscriptions at Stripe on this server's prices belong to no member")
+    assert line.startswith(
+        "2 active Stripe subscriptions with this server's prices aren't linked to any member"
+    )
     for _ in range(3):
         await swept(two)
     (notice,) = two.told("unbound_payers")
@@ -103,11 +105,11 @@ def test_a_missing_secret_key_is_a_note_with_its_consequence() -> None:
     note = find_key(["stripe"], signed=False)
     assert note.ok
     assert note.note
-    assert "SECRET_KEY is not set" in plain_words(note.message)
+    assert "SECRET_KEY isn't set" in plain_words(note.message)
     assert "PayPal" not in plain_words(note.message)
-    assert "you have to link PayPal subscribers by hand" in plain_words(
+    assert "you'll have to link PayPal subscribers yourself" in plain_words(
         find_key(["stripe", "paypal"], signed=False).message
     )
     set_up = find_key(["stripe", "paypal"], signed=True)
-    assert "is not set" not in plain_words(set_up.message)
+    assert "isn't set" not in plain_words(set_up.message)
     assert not set_up.note

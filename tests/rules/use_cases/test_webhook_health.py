@@ -80,7 +80,7 @@ async def test_refused_notifications_are_checked_once_a_minute(world: RulesHarne
     assert world.provider.count("list_events") <= 4
     finding = found(world)
     assert (finding.ok, is_lost(world)) == (True, False)
-    assert plain_words(finding.message).startswith("The bot has refused 10000 since it started.")
+    assert plain_words(finding.message).startswith("The bot has rejected 10000 since it started.")
 
 
 async def test_a_refused_genuine_event_is_a_fault_after_a_minute(world: RulesHarness) -> None:
@@ -190,7 +190,7 @@ async def test_a_key_that_may_not_list_events_is_named(world: RulesHarness) -> N
     await look_for(world, 300)
     finding = found(world)
     assert (finding.ok, is_lost(world)) == (False, False)
-    assert "cannot be asked whether it was genuine" in plain_words(finding.message)
+    assert "whether it was genuine" in plain_words(finding.message)
     assert "The key lacks a permission." in plain_words(finding.cure)
 
 
