@@ -169,7 +169,9 @@ class Tour(Acting):
         self.check("he is told before he pays again", "revoked" in refused.text and not _links(refused))
         self.tell.does(self.tom, "presses [ Ask the admins ]")
         await refused.press("Ask the admins")
-        asked = await self.ada.message_containing(self.stage.notices, "asks you to reconsider", PATIENCE)
+        asked = await self.ada.message_containing(
+            self.stage.notices, "would like you to reconsider", PATIENCE
+        )
         self.tell.does(self.ada, "reads in #dues-notices")
         self.tell.reads(asked)
         reply = await asked.press("Lift the revocation")
@@ -214,7 +216,7 @@ class Tour(Acting):
     async def parting(self) -> None:
         """Mia cancels at PayPal, which ends it immediately and for good, as the bot tells her first."""
         question = await self.asks_to_cancel()
-        self.check("she is told beforehand what she keeps", _all(question, "You keep", "until"))
+        self.check("she is told beforehand what she keeps", _all(question, "You'll keep", "until"))
         self.check("and that it cannot be undone", "You can't undo this" in question.text)
         receipt = await self.confirms(question)
         self.check("PayPal takes nothing more", self.agreement().status == "CANCELLED")

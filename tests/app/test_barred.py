@@ -68,11 +68,11 @@ async def test_a_cancellation_waits_while_the_key_lacks_the_permission(
     assert f"{title} won't let the bot do this right now, so nothing was changed there." in reply.text
     assert "They can use /doctor" in reply.text
     assert f"You can do it yourself at {title}." in reply.text
-    assert "not answering" not in reply.text
+    assert "responding right now" not in reply.text
     assert link_of(reply).startswith("http")
     assert "permission" in caplog.text
     card = await app.bob.run(app.guild, "subscriptions")
-    assert "Still to be done: Stop the renewal" in card.text
+    assert "Not done yet: Stop the renewal" in card.text
     found = await app.ada.run(app.guild, "doctor")
     assert f"{title} won't let the bot do what it was asked to" in found.text
     assert f"docs/setup-{provider}.md" in found.text
@@ -99,7 +99,7 @@ async def test_a_revocation_tells_the_admin_what_the_key_does_not_permit(
     asked = await paid.cleo.run(paid.guild, "revoke", order)
     bar(paid, provider, 403, "" if provider == "stripe" else None)
     done = await asked.press("Revoke access")
-    assert "does not let the bot do this at the moment, so it waits until that is" in done.text
+    assert "won't let the bot do this right now, so it will wait until that's" in done.text
     assert "dashboard: subscription `" in done.text
     await paid.world.until(lambda: paid.roles() == [], "the role to go all the same")
 
@@ -110,7 +110,7 @@ async def test_a_resumption_waits_while_the_key_lacks_the_permission(paid: AppHa
     bar(paid, provider, 403)
     reply = await receipt.press("Resume")
     assert "### Not resumed yet" in reply.text
-    assert "does not let the bot do this at the moment" in reply.text
+    assert "won't let the bot do this right now" in reply.text
     mend(paid)
     await paid.turn(120)
     await paid.bob.dm_containing("### Resumed")
@@ -122,4 +122,4 @@ async def test_an_admin_does_not_hear_of_requests_in_another_server(paid: AppHar
     await paid.invite(other)
     bar(paid, provider, 403)
     await (await paid.bob.run(paid.guild, "cancel")).press("Cancel subscription")
-    assert "still to be done" not in (await paid.ada.run(other, "doctor")).text
+    assert "Not done yet" not in (await paid.ada.run(other, "doctor")).text

@@ -192,9 +192,9 @@ async def test_a_role_moved_below_the_bot_is_given_at_once(app: AppHarness) -> N
     await app.buy()
     assert app.roles() == []
     assert await parked(app) == [Text("error.role_above_bot")]
-    note = await app.ada.dm_containing("A role could not be set")
+    note = await app.ada.dm_containing("The bot couldn't set a role")
     assert "Drag the bot's role higher" in note.text
-    assert "could not set your roles" in (await app.bob.run(app.guild, "subscriptions")).text
+    assert "couldn't set your roles" in (await app.bob.run(app.guild, "subscriptions")).text
     app.world.set_role_position(app.bot_role, 99)
     await until_roles(app, ["Gold"])
 

@@ -27,12 +27,12 @@ async def test_doctor_names_each_problem_with_its_cure(app: AppHarness) -> None:
     reply = await app.cleo.run(app.guild, "doctor")
     assert "4 problems to fix" in reply.text
     for said in (
-        "lacks Manage Roles",
+        "is missing the Manage Roles permission",
         f"<@&{app.gold.id}> of Gold is above",
         "A role of Silver",
         "Use /plans edit",
         f"can't write in <#{channel.id}>",
-        "Give the bot View Channel",
+        "Give the bot the View Channel",
     ):
         assert said in reply.text
     assert reply.text.count("was deleted") == 1
@@ -74,7 +74,7 @@ async def test_doctor_says_that_discord_has_an_outage_in_this_server(app: AppHar
 async def test_doctor_fix_says_when_the_bot_can_fix_nothing_itself(app: AppHarness) -> None:
     app.world.edit_role(app.bot_role, bits=0)
     reply = await app.cleo.run(app.guild, "doctor", {"fix": True})
-    assert "There is nothing here that the bot can fix itself." in reply.text
+    assert "There's nothing the bot can fix by itself." in reply.text
 
 
 async def test_many_findings_come_in_several_messages(app: AppHarness) -> None:
@@ -104,7 +104,7 @@ async def test_doctor_shows_each_notice_that_reached_no_admin_once(app: AppHarne
     assert "`sub_5`" in told(second)
     assert "Use /doctor again" not in told(second)
     third = await app.cleo.run(app.guild, "doctor")
-    assert "did not reach you" not in told(third)
+    assert "didn't reach you" not in told(third)
 
 
 def told(reply: Reply) -> str:

@@ -141,13 +141,13 @@ async def test_a_permanently_closed_gateway_is_reported_to_admins_once(
     monkeypatch.setattr(parts, "DuesBot", lambda *, members_intent: DuesBot(members_intent=True))
     async with running(idle_app) as process:
         assert await pauses.one() == 3601
-        card = await idle_app.ada.dm_containing("Discord does not let the bot connect")
-        assert "On the page Bot, turn it off" in card.text
+        card = await idle_app.ada.dm_containing("Discord won't let the bot connect")
+        assert "On the application's Bot page, turn it off" in card.text
         assert process.bot.why_offline() is not None
         pauses.over.set()
         assert await pauses.one() == 3601
         await idle_app.settled()
-    assert sum("does not let the bot connect" in dm.text for dm in idle_app.ada.dms) == 1
+    assert sum("won't let the bot connect" in dm.text for dm in idle_app.ada.dms) == 1
 
 
 @pytest.mark.parametrize("left", [0, 3])
@@ -158,7 +158,7 @@ async def test_the_last_identifies_of_a_day_are_spread_over_the_day(
     async with running(idle_app) as process:
         assert await pauses.one() == 86_400 / max(left, 1)
         assert idle_app.application.identifies == before
-        assert "used up the logins" in (process.bot.why_offline() or "")
+        assert "reached Discord's daily limit of logins" in (process.bot.why_offline() or "")
         idle_app.application.identifies = 1
         pauses.over.set()
         await asyncio.wait_for(process.bot.wait_until_ready(), 20)

@@ -12,7 +12,7 @@ async def test_a_command_and_its_button_answer_in_the_callers_language(app: AppH
     assert "Das Mitglied kann hier keinen Plan mehr abonnieren." in asked.text
     assert (await asked.press("Zugang lassen")).text == "Es wurde nichts geändert."
     english = await app.ada.run(app.guild, "revoke", {"member": app.bob.user})
-    assert "They won't be able to subscribe to any plan here." in english.text
+    assert "They won't be able to subscribe to any plan in this server." in english.text
 
 
 async def test_a_commands_error_is_shown_in_the_callers_language(app: AppHarness) -> None:

@@ -68,7 +68,7 @@ async def test_a_linked_member_gets_role_card_and_message(app: AppHarness) -> No
     card = await app.bob.run(app.guild, "subscriptions")
     assert "Renews on" in card.text
     assert "An admin linked this subscription to you" in card.text
-    await app.bob.dm_containing("linked a running subscription to you")
+    await app.bob.dm_containing("linked an active subscription to you")
     history = await app.ports.ledger.load_history(app.guild.id, app.bob.id, 9)
     (change,) = [one for one in history if one.why == "linked"]
     assert change.who == str(app.ada.id)
@@ -220,7 +220,7 @@ async def test_only_the_owner_links_if_several_servers_share_the_account(app: Ap
     name = await foreign(app)
     assert "One active Stripe subscription" in (await app.ada.run(app.guild, "doctor")).text
     note = await app.ada.dm_containing("Unlinked subscriptions in Pottery")
-    assert "One running subscription" in note.text
+    assert "One active subscription" in note.text
     assert all("Unlinked subscriptions" not in dm.text for dm in app.cleo.dms)
     assert "Linked: Gold" in (await link(app, name)).text
 
@@ -234,11 +234,11 @@ async def test_a_member_id_in_another_tools_metadata_is_proposed_in_its_server(
 ) -> None:
     name = await foreign(app, **{member: str(app.bob.id), guild: str(app.guild.id)})
     assert await bound(app, name) == (None, BoundBy.PAGE), "it is proposed, not taken"
-    note = await app.ada.dm_containing("Is this")
+    note = await app.ada.dm_containing("Does this subscription belong")
     assert f"<@{app.bob.id}>" in note.text
-    assert all("Is this" not in dm.text for dm in app.cleo.dms)
+    assert all("Does this subscription belong" not in dm.text for dm in app.cleo.dms)
     await swept(app)
-    assert len([dm for dm in app.ada.dms if "Is this" in dm.text]) == 1
+    assert len([dm for dm in app.ada.dms if "Does this subscription belong" in dm.text]) == 1
     assert "Linked: Gold" in (await note.press("Link it")).text
     await app.settled()
     assert app.roles() == ["Gold"]
@@ -249,23 +249,25 @@ async def test_a_member_id_in_another_tools_metadata_is_proposed_in_its_server(
 async def test_a_member_id_without_a_server_is_proposed_if_only_one_sells(app: AppHarness) -> None:
     await app.sell()
     await foreign(app, discord_id=str(app.bob.id))
-    assert f"<@{app.bob.id}>" in (await app.ada.dm_containing("Is this")).text
+    assert f"<@{app.bob.id}>" in (await app.ada.dm_containing("Does this subscription belong")).text
 
 
 async def test_an_older_subscription_is_proposed_once_its_plan_is_sold(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         await foreign(app, discord_id=str(app.bob.id), guild_id=str(app.guild.id))
-        assert all("Is this" not in dm.text for dm in app.ada.dms)
+        assert all("Does this subscription belong" not in dm.text for dm in app.ada.dms)
         await app.sell()
         await app.turn(40 * 86_400)
         await swept(app)
-        assert "Link it" in [b.label for b in (await app.ada.dm_containing("Is this")).buttons]
+        assert "Link it" in [
+            b.label for b in (await app.ada.dm_containing("Does this subscription belong")).buttons
+        ]
 
 
 async def test_a_proposal_for_another_server_cannot_be_accepted_here(app: AppHarness, rival: Any) -> None:
     name = await foreign(app, discord_id=str(app.bob.id), guild_id=str(app.guild.id))
-    await app.ada.dm_containing("Is this")
+    await app.ada.dm_containing("Does this subscription belong")
     shown = await app.cleo.run(rival, "doctor")
     forged = f"dues:linkthis:0:{rival.id}:{app.cleo.id}:stripe:test:{name}"
     reply = await press(app, shown, forged)

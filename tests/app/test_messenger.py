@@ -60,7 +60,7 @@ async def test_a_notice_goes_to_the_owner_when_the_notice_channel_is_unset_priva
     if trouble == "deleted":
         app.world.delete_channel(channel)
     await app.ports.messenger.tell(notice(app, DISPUTE, None))
-    assert "disputes a payment" in app.ada.dms[-1].text
+    assert "has disputed a payment" in app.ada.dms[-1].text
 
 
 @pytest.mark.parametrize("body", MEMBERS, ids=lambda body: body.kind)

@@ -23,7 +23,7 @@ async def test_an_edited_plan_closes_its_open_checkouts(
     await app.sell()
     page = link_of(await app.bob.run(app.guild, "subscribe", {"plan": "Gold"}))
     reply = await app.ada.run(app.guild, command, options)
-    assert "could not close" not in reply.text
+    assert "couldn't close" not in reply.text
     with pytest.raises(StripeRefusal, match="expired"):
         app.stripe.pay_checkout(page)
     await app.settled()
@@ -51,4 +51,4 @@ async def test_an_open_paypal_checkout_stays_and_the_admin_is_told(
     await edit_plan(app.ports, plan.guild_id, plan.id, PlanUpdate(price_ids=prices), app.ada.id)
     await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     reply = await app.ada.run(app.guild, command, options)
-    assert "the bot could not close 1 checkout page that was opened earlier at PayPal" in reply.text
+    assert "The bot couldn't close 1 checkout page that was opened earlier at PayPal" in reply.text

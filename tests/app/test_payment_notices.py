@@ -18,11 +18,11 @@ async def test_a_member_who_paid_on_two_pages_can_cancel_from_the_notice(app: Ap
     app.clock.advance(1)
     app.stripe.pay_checkout(link_of(second))
     await app.settled()
-    note = await app.bob.dm_containing("You would pay twice for Gold")
+    note = await app.bob.dm_containing("You're set to pay twice for Gold")
     assert "Both are through Stripe" in note.text
     asked = await note.press("Cancel")
     assert "Cancelled" in (await asked.press("Cancel subscription")).text
-    assert "They have been told" in (await app.ada.dm_containing("A member pays twice for Gold")).text
+    assert "They've been told" in (await app.ada.dm_containing("A member has subscribed twice to Gold")).text
 
 
 async def test_a_refund_in_the_dashboard_keeps_the_roles_and_gives_one_notice(app: AppHarness) -> None:

@@ -95,13 +95,13 @@ async def test_manage_links_to_paypals_automatic_payments(app: AppHarness) -> No
     await buy(app)
     reply = await app.bob.run(app.guild, "manage")
     assert [b.url for b in reply.buttons] == [paypal_of(app).autopay_url]
-    assert "Sign in at PayPal" in reply.text
+    assert "Sign in to PayPal" in reply.text
 
 
 async def test_cancelling_at_paypal_warns_that_it_is_final_and_keeps_the_paid_time(app: AppHarness) -> None:
     subscription_id = await buy(app)
     asked = await app.bob.run(app.guild, "cancel")
-    assert "at once and for good" in asked.text
+    assert "immediately and permanently" in asked.text
     assert "You can't undo this" in asked.text
     (end,) = set(re.findall(r"<t:(\d+):D>", asked.text))
     receipt = await asked.press("Cancel subscription")
@@ -131,7 +131,7 @@ async def test_a_cancelled_paypal_subscription_is_listed_until_its_paid_time_end
     await app.turn(3 * MONTH)
     assert app.roles() == ["Gold"]
     card = await app.bob.run(app.guild, "subscriptions")
-    assert "the end of the last period" in card.text
+    assert "when the last period ends" in card.text
 
 
 async def test_cancelling_right_after_approval_keeps_the_whole_period(app: AppHarness) -> None:
@@ -155,8 +155,8 @@ async def test_a_new_paypal_subscription_starts_when_the_paid_time_ends(app: App
     asked = await app.bob.run(app.guild, "cancel")
     receipt = await asked.press("Cancel subscription")
     offered = await receipt.press("Subscribe again")
-    (end,) = set(re.findall(r"You have this until <t:(\d+):D>", offered.text))
-    assert "your first payment is only taken then" in offered.text
+    (end,) = set(re.findall(r"You have this plan until <t:(\d+):D>", offered.text))
+    assert "you won't be charged until then" in offered.text
     paypal_of(app).approve(approve_link(offered))
     await app.settled()
     live = [s for s in paypal_of(app).world.all("subscription") if s.status == "ACTIVE"]
@@ -173,7 +173,7 @@ async def test_a_cancellation_on_paypals_own_page_keeps_the_paid_time(app: AppHa
     await app.settled()
     assert app.roles() == ["Gold"]
     card = await app.bob.run(app.guild, "subscriptions")
-    assert "the end of the last period" in card.text
+    assert "when the last period ends" in card.text
     await app.turn(MONTH + DAY)
     await until(app, lambda: app.roles() == [])
 
@@ -347,7 +347,7 @@ async def test_undoing_a_revocation_restores_the_paid_paypal_days(
     await app.settled()
     assert app.roles() == ["Gold"]
     sale = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
-    assert "your first payment is only taken then" in sale.text
+    assert "you won't be charged until then" in sale.text
     await app.turn(MONTH)
     assert app.roles() == []
 
@@ -355,4 +355,4 @@ async def test_undoing_a_revocation_restores_the_paid_paypal_days(
 async def test_a_revocation_at_the_period_end_warns_that_paypal_cannot_resume(app: AppHarness) -> None:
     await buy(app)
     asked = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user})
-    assert "PayPal ends the billing for good,** so Undo can't restart it" in asked.text
+    assert "PayPal will end the billing for good,** so Undo can't restart it" in asked.text

@@ -81,7 +81,7 @@ async def test_the_card_shows_what_is_due_today_and_what_follows(app: AppHarness
     card = await app.bob.run(app.guild, "subscriptions")
     assert "$12.00 a month" in card.text
     listed = await app.ada.run(app.guild, "plans list")
-    assert "$12.00 a month, and $24.00 once at the start" in listed.text
+    assert "$12.00 a month, plus a one-time fee of $24.00 at the start" in listed.text
 
 
 async def test_a_trial_with_a_set_up_fee_is_not_called_free(app: AppHarness) -> None:
@@ -118,7 +118,7 @@ async def test_a_plan_with_a_fixed_number_of_payments_says_that_it_ends(app: App
     assert "Renews" not in card.text
     assert app.roles() == ["Gold"]
     told = app.bob.dms[-1].text
-    assert "It had a fixed number of payments, and you have made all of them." in told
+    assert "It had a fixed number of payments, and you've made all of them." in told
     assert "cancelled" not in told
     await app.turn(31 * DAY)
     assert app.roles() == []
@@ -134,7 +134,7 @@ async def test_a_single_payment_is_not_called_monthly(app: AppHarness) -> None:
 async def test_plans_list_names_the_free_days_of_a_price(app: AppHarness) -> None:
     await sell(app, "10.00", setup_fee="3.00", trials=[("0", "DAY", 7)])
     listed = await app.ada.run(app.guild, "plans list")
-    assert "7 days free, then $10.00 a month, and $3.00 once at the start" in listed.text
+    assert "7 days free, then $10.00 a month, plus a one-time fee of $3.00 at the start" in listed.text
     await app.ada.run(app.guild, "plans edit", {"plan": "Gold", "trial_days": 5})
     listed = await app.ada.run(app.guild, "plans list")
     assert "PayPal: $10.00 a month, and" in listed.text

@@ -53,7 +53,7 @@ async def test_a_paypal_reversal_of_an_unknown_payment_is_reported_to_admins(app
     await app.settled()
     await app.turn(600)
     (reversal,) = paypal.world.all("refund")
-    told = await app.ada.dm_containing("A payment was taken back")
+    told = await app.ada.dm_containing("A payment was reversed")
     assert reversal.id in told.text
     assert "/revoke" in told.text
     assert app.roles() == ["Gold"]
@@ -63,7 +63,7 @@ async def test_a_reversal_with_an_open_dispute_waits_for_paypals_decision(app: A
     paypal_of(app).dashboard.dispute(await buy(app))
     await app.settled()
     told = await app.ada.dm_containing("### Dispute")
-    assert "disputes a payment through PayPal" in told.text
+    assert "has disputed a payment through PayPal" in told.text
     card = await app.bob.run(app.guild, "subscriptions")
     assert "A payment is disputed at PayPal" in card.text
 

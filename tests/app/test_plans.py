@@ -34,12 +34,12 @@ async def test_an_admin_adds_lists_edits_and_removes_a_plan(app: AppHarness) -> 
     assert f"<@&{app.silver.id}>" in edited.text
     listed = await app.ada.run(app.guild, "plans list")
     assert "Golden" in listed.text
-    assert "Free trial: 3 days\nHidden:" in listed.text
+    assert "Free trial: 3 days\nThis plan is hidden." in listed.text
     await app.cleo.run(app.guild, "plans edit", {"plan": "golden", "remove_role": app.gold})
     assert f"<@&{app.gold.id}>" not in (await app.cleo.run(app.guild, "plans list")).text
     removed = await app.cleo.run(app.guild, "plans remove", {"plan": "Golden"})
     assert "no longer on sale" in removed.text
-    assert "sells nothing yet" in (await app.cleo.run(app.guild, "plans list")).text
+    assert "doesn't sell any plans yet" in (await app.cleo.run(app.guild, "plans list")).text
 
 
 async def test_a_deleted_role_leaves_its_plan_when_another_is_added(app: AppHarness) -> None:
@@ -64,13 +64,13 @@ async def test_a_removed_plan_can_get_another_role_for_its_subscribers(app: AppH
     await app.bob.run(app.guild, "subscriptions")
     await app.settled()
     found = await app.cleo.run(app.guild, "doctor")
-    assert "no longer on sale, but some members may still be paying for it" in found.text
+    assert "no longer on sale, but some members might still be paying for it" in found.text
     (choice,) = await app.cleo.autocomplete(app.guild, "plans edit", "plan", "")
     assert choice["name"] == "Gold (removed)"
     refused = await app.cleo.run(app.guild, "plans edit", {"plan": choice["value"], "hidden": True})
     assert "you can only change its roles" in refused.text
     edited = await app.cleo.run(app.guild, "plans edit", {"plan": choice["value"], "add_role": app.silver})
-    assert "Changed for members who still pay. This plan is not on sale." in edited.text
+    assert "Changed for members who still pay for it. This plan isn't on sale." in edited.text
     await app.settled()
     assert app.roles() == ["Silver"]
     assert "All is well" in (await app.cleo.run(app.guild, "doctor")).text
@@ -98,13 +98,13 @@ async def test_a_tiered_or_metered_price_cannot_be_sold(app: AppHarness, change:
     options = {"name": "Gold", "role": app.gold, "stripe_price": app.price}
     refused = await app.cleo.run(app.guild, "plans add", options)
     assert "doesn't have a fixed amount at Stripe" in refused.text
-    assert "sells nothing yet" in (await app.cleo.run(app.guild, "plans list")).text
+    assert "doesn't sell any plans yet" in (await app.cleo.run(app.guild, "plans list")).text
 
 
 async def test_a_price_can_be_taken_off_sale(app: AppHarness) -> None:
     await app.sell()
     off = await app.cleo.run(app.guild, "plans edit", {"plan": "Gold", "stripe_price": "none"})
-    assert "Not on sale" in off.text
+    assert "isn't on sale" in off.text
     assert "There's nothing on sale right now" in (await app.bob.run(app.guild, "subscribe")).text
 
 
@@ -150,10 +150,10 @@ async def test_an_admin_with_manage_server_alone_cannot_sell_stronger_roles(app:
     [
         (
             ADMINISTRATOR,
-            "**Note:** This role is Administrator: members who pay may do everything in this server",
+            "**Note:** This role has the Administrator permission. Members who pay for it can do anything",
         ),
-        (ADMINISTRATOR | MANAGE_ROLES, "This role is Administrator"),
-        (MANAGE_MESSAGES, "**Note:** This role comes with these permissions: Manage Messages. Members"),
+        (ADMINISTRATOR | MANAGE_ROLES, "This role has the Administrator permission"),
+        (MANAGE_MESSAGES, "**Note:** This role has these permissions: Manage Messages. Members"),
         (MANAGE_ROLES | MENTION_EVERYONE, "permissions: Manage Roles, Mention everyone. Members who pay"),
         (VIEW_CHANNEL, ""),
     ],
@@ -168,7 +168,7 @@ async def test_an_admin_is_warned_of_what_a_role_permits(app: AppHarness, bits: 
     for reply in (added, edited):
         assert said in reply.text
         assert ("Note:" in reply.text) == bool(said)
-    assert ("It permits" in (await app.ada.run(app.guild, "doctor")).text) == bool(said)
+    assert ("It has these permissions" in (await app.ada.run(app.guild, "doctor")).text) == bool(said)
 
 
 async def test_an_admin_is_warned_of_what_a_channel_lets_a_role_do(app: AppHarness) -> None:
@@ -179,7 +179,7 @@ async def test_an_admin_is_warned_of_what_a_channel_lets_a_role_do(app: AppHarne
     reply = await app.ada.run(
         app.guild, "plans add", {"name": "X", "role": app.gold, "stripe_price": app.price}
     )
-    assert "This role comes with these permissions: Manage Messages" in reply.text
+    assert "This role has these permissions: Manage Messages" in reply.text
 
 
 async def test_a_role_with_power_in_one_channel_cannot_be_sold_without_it(app: AppHarness) -> None:
@@ -199,7 +199,7 @@ async def test_a_role_with_power_in_one_channel_cannot_be_sold_without_it(app: A
     app.world.edit_role(staff, bits=MANAGE_GUILD | MANAGE_ROLES)
     added = (await app.cleo.run(app.guild, "plans add", lounges)).text
     assert "Now on sale" in added
-    assert "The bot can't see 2 channels of this server." in added
+    assert "The bot can't see 2 channels in this server." in added
 
 
 async def test_an_admin_can_sell_only_channels_that_they_can_see(app: AppHarness) -> None:
@@ -313,7 +313,7 @@ async def test_an_unmapped_product_is_mapped_from_its_notice(app: AppHarness) ->
     app.stripe.dashboard.change_price(own.key.id, odd)
     await app.settled()
     assert app.roles() == []
-    notice = await app.cleo.message_containing(app.guild.channel(), "no plan here sells")
+    notice = await app.cleo.message_containing(app.guild.channel(), "that isn't in any plan")
     menu = notice.selects[0].custom_id
     assert "Manage Server" in (await app.bob.look_at(notice).choose(menu, "Gold")).text
     assert "now have **Gold**" in (await notice.choose(menu, "Gold")).text
@@ -342,7 +342,7 @@ async def test_an_admin_cannot_map_a_product_to_a_role_they_could_not_sell(app: 
     odd = app.stripe.add_price(app.stripe.add_product("Odd"), 1, currency="eur")["id"]
     app.stripe.dashboard.change_price(own.key.id, odd)
     await app.settled()
-    notice = await app.cleo.message_containing(app.guild.channel(), "no plan here sells")
+    notice = await app.cleo.message_containing(app.guild.channel(), "that isn't in any plan")
     menu = notice.selects[0].custom_id
     assert "above your own highest" in (await notice.choose(menu, "High")).text
     assert "now have **High**" in (await app.ada.look_at(notice).choose(menu, "High")).text

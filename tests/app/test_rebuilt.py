@@ -28,7 +28,7 @@ async def test_a_sale_after_the_last_backup_is_found_again(idle_app: AppHarness,
         card = await app.bob.run(app.guild, "subscriptions")
         assert "Gold" in card.text
         assert "Renews on" in card.text
-        assert "You have this." in (await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})).text
+        assert "You have this plan." in (await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})).text
         thanks = [dm for dm in app.bob.dms if "Thank you" in dm.text]
         assert len(thanks) == 1, "once, for one purchase"
         (own,) = await process.ledger.load_subscriptions_of(app.bob.id)

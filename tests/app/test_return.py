@@ -153,7 +153,7 @@ async def test_a_first_payment_that_takes_days_is_shown_and_not_sold_again(
     await app.settled()
     for _ in range(3):
         reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
-        assert "Your first payment for this is on its way" in reply.text
+        assert "Your first payment for this plan is on its way" in reply.text
         assert [button.label for button in reply.buttons] == ["Manage"]
         assert "The first payment is on its way" in (await app.bob.run(app.guild, "subscriptions")).text
         assert not app.roles()
@@ -173,6 +173,9 @@ async def test_subscribe_says_that_the_provider_has_not_confirmed_an_open_paymen
     await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     app.stripe.faults.add("status", status=500, times=None)
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
-    assert "Stripe has not said yet whether you paid on a page that you opened earlier" in reply.text
+    assert (
+        "You might have already paid on a page you opened earlier. Stripe hasn't confirmed it yet"
+        in reply.text
+    )
     reply = await app.bob.run(app.guild, "subscriptions")
     assert "don't pay again" in reply.text

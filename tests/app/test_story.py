@@ -31,7 +31,7 @@ async def test_a_member_subscribes_looks_and_cancels(app: AppHarness) -> None:
     assert app.roles() == ["Gold"]
     note = await app.bob.dm_containing("Receipt")
     back = await note.press("Resume")
-    assert "renews again on" in back.text
+    assert "will renew on" in back.text
     await app.settled()
     again = await (await app.bob.run(app.guild, "cancel")).press("Cancel subscription")
     await again.until(lambda r: "Receipt" in r.text)

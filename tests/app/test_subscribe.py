@@ -103,10 +103,10 @@ async def test_a_member_is_warned_before_paying_twice_for_the_same_roles(app: Ap
     await app.buy()
     for options in ({}, {"plan": "Gold for a year"}):
         reply = await app.bob.run(app.guild, "subscribe", options)
-        assert "you already have these roles with **Gold** (€5.00 a month)" in reply.text
+        assert "You already have these roles with **Gold** (€5.00 a month)" in reply.text
         assert "Pay €50.00 a year with Stripe" in [b.label for b in reply.buttons]
     await (await app.bob.run(app.guild, "cancel")).press("Cancel subscription")
-    assert "you have these roles until <t:" in (await app.bob.run(app.guild, "subscribe")).text
+    assert "You have these roles until <t:" in (await app.bob.run(app.guild, "subscribe")).text
 
 
 async def test_subscribe_says_that_a_server_sells_nothing(app: AppHarness) -> None:
@@ -119,7 +119,7 @@ async def test_the_card_names_a_provider_that_is_down(app: AppHarness) -> None:
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     assert reply.buttons == []
     assert "Stripe" in reply.text
-    assert "isn't answering" in reply.text
+    assert "isn't responding" in reply.text
 
 
 async def test_subscribe_in_a_server_without_the_bot_shows_shared_servers(app: AppHarness) -> None:
@@ -175,7 +175,7 @@ async def test_a_subscription_that_gives_no_access_now_is_shown_with_its_status(
         await app.ports.ledger.record_stale([own.key], "test", app.ports.now())
         await app.settled()
         reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
-        assert f"You are subscribed to this. {said}" in reply.text
+        assert f"You're subscribed to this plan. {said}" in reply.text
         assert "You have this" not in reply.text
         assert [button.label for button in reply.buttons] == ["Manage"]
 
@@ -191,4 +191,4 @@ async def test_a_subscription_of_quantity_zero_gives_nothing_and_can_be_bought_a
     assert "You have" not in reply.text
     assert link_of(reply)
     asked = await app.bob.run(app.guild, "cancel")
-    assert "You keep" not in asked.text
+    assert "You'll keep" not in asked.text

@@ -52,13 +52,13 @@ def test_a_lasting_discount_and_a_tax_are_part_of_the_sum() -> None:
 
 @pytest.mark.parametrize("reason", [Unsure.DISCOUNT, Unsure.TAX, Unsure.ROUNDING])
 def test_an_uncertain_sum_says_why_after_the_price(reason: Unsure) -> None:
-    assert words(unsure=(reason,)) == "€5.00 a month; a discount or tax may apply"
+    assert words(unsure=(reason,)) == "€5.00 a month; a discount or tax might apply"
 
 
 def test_a_sum_that_the_provider_named_is_the_next_one() -> None:
     named = NextCharge(NOW, "eur", "month", 1, (Step(595, 1),), 500, (Unsure.TAX,))
     said = charge_words(named, "stripe")
-    assert said == "€5.95 next time (the price is €5.00 a month; a discount or tax may apply)"
+    assert said == "€5.95 next time (regular price: €5.00 a month; a discount or tax might apply)"
 
 
 def test_each_interval_has_its_own_sum_and_date() -> None:

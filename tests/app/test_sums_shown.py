@@ -62,8 +62,8 @@ async def test_the_receipt_names_another_subscription_to_the_same_role(app: AppH
     await app.settled()
     for said in (asked.text, done.text):
         assert "Nothing more is charged" not in said
-        assert f"You keep <@&{app.gold.id}> after that too" in said
-        assert f"You keep <@&{app.gold.id}> until" not in said
+        assert f"After that, you'll still keep <@&{app.gold.id}>" in said
+        assert f"You'll keep <@&{app.gold.id}> until" not in said
         assert "Your other subscription **Patron** goes on: €5.00 a month, next on <t:" in said
     told = await app.bob.dm_containing("### Cancelled")
     assert "**Patron** goes on" in told.text
@@ -78,7 +78,7 @@ async def test_cancelling_the_only_subscription_keeps_the_role_until_the_period_
     for said in (asked.text, done.text):
         assert f"You keep <@&{app.gold.id}> until <t:{end}:D>." in said
         assert "You won't be charged for it again." in said
-        assert "goes on" not in said
+        assert "still active" not in said
 
 
 async def test_the_receipt_does_not_name_a_subscription_to_another_role(app: AppHarness) -> None:
@@ -112,7 +112,7 @@ async def test_cancel_says_that_the_provider_does_not_answer(app: AppHarness) ->
     await app.buy()
     app.stripe.faults.add("status", status=503, times=None)
     asked = await app.bob.run(app.guild, "cancel")
-    assert "Stripe isn't answering right now. These are the last details that the bot has." in asked.text
+    assert "Stripe isn't responding right now. These are the latest details the bot has." in asked.text
     app.stripe.faults.clear()
 
 
@@ -160,7 +160,10 @@ async def test_a_preview_is_fetched_when_a_member_looks_and_cached_for_an_hour(a
     await sweep(app.ports)
     assert previews(app) == 0
     said = await look(app)
-    assert "€6.00 next time (the price is €5.00 a month; a discount or tax may apply), through Stripe" in said
+    assert (
+        "€6.00 next time (regular price: €5.00 a month; a discount or tax might apply), through Stripe"
+        in said
+    )
     await look(app)
     assert previews(app) == 1
     app.clock.advance(3601)
@@ -174,7 +177,7 @@ async def test_without_the_permission_for_previews_the_card_says_what_may_apply(
     app.stripe.dashboard.change((await own(app)).key.id, {"automatic_tax": {"enabled": True}})
     await app.settled()
     app.stripe.faults.add("status", "/v1/invoices/create_preview", status=403, times=None)
-    assert "€5.00 a month; a discount or tax may apply, through Stripe" in await look(app)
+    assert "€5.00 a month; a discount or tax might apply, through Stripe" in await look(app)
 
 
 async def test_a_known_sum_needs_no_preview(app: AppHarness) -> None:
@@ -232,12 +235,12 @@ async def test_a_payment_to_confirm_is_shown_with_its_link(app: AppHarness) -> N
     await app.turn(3700)
     said = await look(app)
     invoice = app.stripe.world.all("invoice")[-1]
-    assert "Your bank wants you to confirm the last payment." in said
+    assert "Your bank needs you to confirm the last payment." in said
     assert f"[Confirm the payment]({invoice['hosted_invoice_url']})" in said
     assert "failed" not in said
-    told = await app.bob.dm_containing("### Your bank wants you to confirm a payment")
+    told = await app.bob.dm_containing("### Your bank needs you to confirm a payment")
     assert f"[Confirm the payment]({invoice['hosted_invoice_url']})" in told.text
-    assert "You keep" in told.text
+    assert "You'll keep" in told.text
     assert not [card for card in app.bob.dms if "failed" in card.text]
 
 

@@ -30,7 +30,7 @@ async def test_cancel_for_a_disconnected_provider_saves_the_request_and_promises
     asked = await app.bob.run(app.guild, "cancel")
     done = await asked.press("Cancel subscription")
     assert "Not cancelled yet" in done.text
-    assert "The bot is not connected to Stripe right now, so nothing has changed there" in done.text
+    assert "The bot isn't connected to Stripe right now, so nothing has changed there" in done.text
     assert "don't need to do anything" not in done.text
     assert "Gold" in (await app.bob.run(app.guild, "subscriptions")).text
 
@@ -41,14 +41,14 @@ async def test_a_revocation_says_that_it_cannot_stop_the_billing_of_a_disconnect
 ) -> None:
     await switch_off(app)
     asked = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user, "when": when})
-    assert "the bot is not connected to Stripe (test), so it can't stop the billing there" in asked.text
+    assert "The bot isn't connected to Stripe (test), so it can't stop the billing there" in asked.text
     done = await asked.press("Revoke access")
-    assert "The bot is not connected to Stripe (test), so this" in done.text
+    assert "The bot isn't connected to Stripe (test), so this" in done.text
     assert (
-        "waits until its settings are back. Do it in the provider's dashboard: subscription `sub_"
-        in done.text
+        "will wait until its settings are back. If you don't want to wait, do it in the provider's "
+        "dashboard: subscription `sub_" in done.text
     )
-    assert "has not answered yet" not in done.text
+    assert "hasn't responded yet" not in done.text
     await app.world.until(lambda: app.roles() == ([] if when == "now" else ["Gold"]), "the roles")
 
 

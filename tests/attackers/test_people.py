@@ -196,7 +196,7 @@ async def test_an_admin_cannot_use_another_servers_plan_role_or_channel_in_any_o
             assert reply.text == tr("error.no_such_plan_for_admin")
         assert await eve.autocomplete(chess, "plans edit", "plan", plan) == []
         assert "plan doesn't exist" in (await eve.run(chess, "subscribe", {"plan": plan})).text
-    assert "have no active subscription" in (await eve.run(chess, "revoke", {"member": scene.bob})).text
+    assert "don't have an active subscription" in (await eve.run(chess, "revoke", {"member": scene.bob})).text
     strange = {"name": "X", "role": app.gold, "stripe_price": app.price}
     assert "belongs to another server" in (await eve.run(chess, "plans add", strange)).text
     strange = {"plan": "Rook", "add_role": app.gold}

@@ -202,7 +202,7 @@ async def test_the_bot_is_ready_while_work_waits_only_for_a_person(app: AppHarne
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     app.stripe.pay_checkout(next(b.url for b in reply.buttons if b.url and "Stripe" in b.label))
     await app.settled()
-    await app.ada.dm_containing("A role could not be set")
+    await app.ada.dm_containing("The bot couldn't set a role")
     app.clock.advance(DAY)
     await app.settled()
     status, _, gauges = await look(app)

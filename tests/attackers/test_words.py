@@ -158,8 +158,8 @@ async def test_hostile_names_format_nothing_in_any_receipt_or_message(app: AppHa
     note = await app.bob.dm_containing("Access revoked")
     await note.press("Ask the admins")
     await app.settled()
-    told = await app.ada.message_containing(app.guild.channel(), "asks about a revocation")
-    assert "The reason given was" in told.text
+    told = await app.ada.message_containing(app.guild.channel(), "is asking about a revocation")
+    assert "Reason for the revocation" in told.text
     await done.press("Undo")
     app.world.delete_role(app.silver)
     await app.settled()

@@ -238,7 +238,7 @@ class Again(Pay):
 
     async def is_right(self) -> None:
         assert self.changed_roles() == ["+Gold"]
-        assert "The first regular payment is taken then" in await self.card()
+        assert "Your first regular payment is due then" in await self.card()
 
 
 class Revoke(Path):

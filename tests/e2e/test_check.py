@@ -198,8 +198,8 @@ def certified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext
         (200, "ok\n", True, "The bot is responding at"),
         (200, "<html>Welcome to nginx!</html>", False, "Something other"),
         (502, "bad gateway", False, "responds with 502"),
-        (404, "not found", False, "answers 404"),
-        (301, "", False, "redirects elsewhere (301)"),
+        (404, "not found", False, "responds with 404"),
+        (301, "", False, "redirects to another address (301)"),
     ],
 )
 async def test_check_says_what_answers_at_the_public_address(

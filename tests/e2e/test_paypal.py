@@ -32,7 +32,7 @@ async def test_a_paypal_subscription_is_bought_cancelled_bought_again_and_revoke
     assert app.roles() == ["Gold"]
 
     offered = await receipt.press("Subscribe again")
-    assert "your first payment is only taken then" in offered.text
+    assert "you won't be charged until then" in offered.text
     paypal_of(app).approve(link_of(offered))
     await paypal_of(app).settle()
     await quiet(app)

@@ -51,7 +51,7 @@ async def test_a_payment_becomes_a_role_and_a_revocation_takes_it(app: AppHarnes
     await app.bob.dm_containing("Cancelled")
     assert app.roles() == ["Gold"]
     resumed = await receipt.press("Resume")
-    assert "renews" in resumed.text
+    assert "renew" in resumed.text
 
     question = await app.ada.run(
         app.guild, "revoke", {"member": app.bob, "when": "now", "refund": "last_payment", "reason": "spam"}

@@ -179,7 +179,7 @@ async def test_a_403_is_reported_to_admins_and_the_role_changes_once_it_is_allow
     await pay(app)
     await app.settled()
     assert app.roles() == []
-    assert len(cards(app.ada, "A role could not be set")) == 1
+    assert len(cards(app.ada, "The bot couldn't set a role")) == 1
     fix_it()
     await app.world.until(lambda: app.roles() == ["Gold"], "the role")
     await app.settled()

@@ -26,8 +26,8 @@ FAULTS: dict[str, dict[str, Any]] = {
     "429": {"kind": "status", "status": 429},
     "slow body": {"kind": "slow", "seconds": 5.0},
 }
-SILENT = "answering right now"
-BARRED = "does not let the bot do this at the moment"
+SILENT = "responding right now"
+BARRED = "won't let the bot do this right now"
 
 
 class Server(Protocol):

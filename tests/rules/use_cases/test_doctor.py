@@ -112,7 +112,7 @@ async def test_subscriptions_at_an_account_no_longer_connected_are_a_finding(pay
     assert "no longer connected to Stripe (test), which still had an active subscription" in plain_words(
         found.message
     )
-    assert f"of {MEMBER}." in plain_words(found.message)
+    assert f"for {MEMBER}." in plain_words(found.message)
     assert "/revoke" in plain_words(found.cure)
     assert faults(await diagnose(paying.ports, OTHER_GUILD)) == []
     await revoke(paying.ports, NOW)

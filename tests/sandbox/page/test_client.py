@@ -96,7 +96,7 @@ async def test_pickers_and_choices_send_the_value_of_the_shown_name(page: Page, 
     await send(page)
     await expect(newest(page)).to_contain_text("Now on sale")
     await expect(newest(page)).to_contain_text("@Platinum")
-    await expect(newest(page)).to_contain_text("Hidden")
+    await expect(newest(page)).to_contain_text("hidden")
 
 
 async def test_a_command_without_a_required_option_is_not_sent(page: Page) -> None:

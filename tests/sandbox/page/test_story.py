@@ -42,7 +42,7 @@ async def test_a_member_buys_looks_cancels_and_loses_the_role_in_the_end(
 
     await page.get_by_role("button", name="To the end of the period").click()
     await expect(roles(page, "Mia")).to_have_count(0)
-    await expect(page.locator("#ledger")).to_contain_text("nothing left that gives it")
+    await expect(page.locator("#ledger")).to_contain_text("nothing includes it any more")
     await expect(page.locator("#events")).to_contain_text("customer.subscription.deleted")
 
 
@@ -122,7 +122,7 @@ async def test_paying_with_paypal_from_the_first_day_to_the_last(context: Browse
 
     await page.get_by_role("button", name="To the end of the period").click()
     await expect(roles(page, "Mia")).to_have_count(0)
-    await expect(page.locator("#ledger")).to_contain_text("nothing left that gives it")
+    await expect(page.locator("#ledger")).to_contain_text("nothing includes it any more")
 
 
 async def test_a_payment_that_fails_at_paypal_leaves_the_role_and_is_tried_again(
