@@ -28,8 +28,8 @@ async def test_doctor_names_each_problem_with_its_cure(app: AppHarness) -> None:
     assert "4 problems to fix" in reply.text
     for said in (
         "is missing the Manage Roles permission",
-        f"<@&{app.gold.id}> of Gold is above",
-        "A role of Silver",
+        f"<@&{app.gold.id}> in Gold is above",
+        "A role in Silver",
         "Use /plans edit",
         f"can't write in <#{channel.id}>",
         "Give the bot the View Channel",

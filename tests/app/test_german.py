@@ -26,5 +26,5 @@ async def test_a_member_whose_discord_is_german_reads_and_cancels_in_german(app:
 
 async def test_an_error_is_shown_in_the_language_of_its_reader(app: AppHarness) -> None:
     app.bob.user.locale = "de"
-    assert "Der Bot kennt kein laufendes Abo von dir." in (await app.bob.run(app.guild, "manage")).text
+    assert "Der Bot findet kein laufendes Abo von dir." in (await app.bob.run(app.guild, "manage")).text
     assert "find an active subscription of yours" in (await app.cleo.run(app.guild, "manage")).text

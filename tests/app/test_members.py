@@ -241,6 +241,6 @@ async def test_a_member_hears_of_a_failed_payment_and_how_to_fix_it(app: AppHarn
     assert "Stripe couldn't collect your payment of €5.00" in note.text
     assert "Your card was declined." in note.text
     assert "Stripe will try again on <t:" in note.text
-    assert "You keep **Gold** until <t:" in note.text
+    assert "You'll keep **Gold** until <t:" in note.text
     assert link_of(await note.press("Update payment"))
     assert "The last payment failed" in (await app.bob.run(app.guild, "subscriptions")).text

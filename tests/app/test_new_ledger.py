@@ -54,8 +54,8 @@ async def test_a_new_empty_ledger_is_reported_until_plans_are_added(
             assert str(app.path) in caplog.text
             status, told = await ready(app)
             assert status == 503
-            assert "2 running subscriptions" in told["ledger"]
-            assert "2 running subscriptions" in (await app.ada.run(app.guild, "doctor")).text
+            assert "2 active subscriptions" in told["ledger"]
+            assert "2 active subscriptions" in (await app.ada.run(app.guild, "doctor")).text
             await swept(app)
             assert len(notices(app)) == 1
             await app.sell()

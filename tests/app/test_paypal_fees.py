@@ -137,7 +137,7 @@ async def test_plans_list_names_the_free_days_of_a_price(app: AppHarness) -> Non
     assert "7 days free, then $10.00 a month, plus a one-time fee of $3.00 at the start" in listed.text
     await app.ada.run(app.guild, "plans edit", {"plan": "Gold", "trial_days": 5})
     listed = await app.ada.run(app.guild, "plans list")
-    assert "PayPal: $10.00 a month, and" in listed.text
+    assert "PayPal: $10.00 a month, plus" in listed.text
     assert "Free trial: 5 days" in listed.text
 
 

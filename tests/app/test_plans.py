@@ -154,7 +154,10 @@ async def test_an_admin_with_manage_server_alone_cannot_sell_stronger_roles(app:
         ),
         (ADMINISTRATOR | MANAGE_ROLES, "This role has the Administrator permission"),
         (MANAGE_MESSAGES, "**Note:** This role has these permissions: Manage Messages. Members"),
-        (MANAGE_ROLES | MENTION_EVERYONE, "permissions: Manage Roles, Mention everyone. Members who pay"),
+        (
+            MANAGE_ROLES | MENTION_EVERYONE,
+            "permissions: Manage Roles, Mention @everyone, @here, and All Roles. Members who",
+        ),
         (VIEW_CHANNEL, ""),
     ],
 )

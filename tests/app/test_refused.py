@@ -193,7 +193,7 @@ async def test_check_shows_what_a_stopped_bot_last_knew(
     printed = " ".join(capsys.readouterr().out.split())
     assert "STRIPE_WEBHOOK_SECRET isn't the signing secret" in printed
     noticed = " ".join(PLAIN.moment(since or 0).split())  # a narrow space stands before AM and PM
-    assert f"noticed this on {noticed} and it lasted" in printed
+    assert f"noticed this on {noticed}, and it lasted" in printed
     assert {path.name: path.read_bytes() for path in app.path.parent.iterdir() if path.is_file()} == files
     app.secret = right
     await check(Settings.from_env(settings_of(app)), app.clock)

@@ -64,9 +64,9 @@ async def test_the_receipt_names_another_subscription_to_the_same_role(app: AppH
         assert "Nothing more is charged" not in said
         assert f"After that, you'll still keep <@&{app.gold.id}>" in said
         assert f"You'll keep <@&{app.gold.id}> until" not in said
-        assert "Your other subscription **Patron** goes on: €5.00 a month, next on <t:" in said
+        assert "Your other subscription, **Patron**, is still active: €5.00 a month, next on <t:" in said
     told = await app.bob.dm_containing("### Cancelled")
-    assert "**Patron** goes on" in told.text
+    assert "**Patron**, is still active" in told.text
 
 
 async def test_cancelling_the_only_subscription_keeps_the_role_until_the_period_ends(app: AppHarness) -> None:
@@ -76,7 +76,7 @@ async def test_cancelling_the_only_subscription_keeps_the_role_until_the_period_
     done = await asked.press("Cancel subscription")
     end = (await own(app)).period_end
     for said in (asked.text, done.text):
-        assert f"You keep <@&{app.gold.id}> until <t:{end}:D>." in said
+        assert f"You'll keep <@&{app.gold.id}> until <t:{end}:D>." in said
         assert "You won't be charged for it again." in said
         assert "still active" not in said
 
@@ -87,7 +87,7 @@ async def test_the_receipt_does_not_name_a_subscription_to_another_role(app: App
     await app.sell("Silver", app.silver)
     await app.buy(plan="Silver")
     asked = await app.bob.run(app.guild, "cancel", {"subscription": "Silver"})
-    assert f"You keep <@&{app.silver.id}> until" in asked.text
+    assert f"You'll keep <@&{app.silver.id}> until" in asked.text
     assert "Gold" not in asked.text
 
 
@@ -305,7 +305,7 @@ async def test_every_card_with_a_sum_says_nothing_is_charged_during_a_pause(app:
     app.stripe.dashboard.pause((await own(app)).key.id)
     await app.settled()
     asked = await app.bob.run(app.guild, "cancel", {"subscription": "Gold"})
-    assert "Price now: nothing while it is paused." in asked.text
+    assert "Current price: nothing while it is paused." in asked.text
     beside = await app.bob.run(app.guild, "subscribe", {"plan": "Patron"})
     assert "**Gold** (nothing while it is paused)" in beside.text
     admins = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user})
@@ -325,5 +325,8 @@ async def test_the_notice_of_an_end_names_another_subscription_to_the_same_role(
     app.stripe.dashboard.cancel_now(key)
     await app.settled()
     told = await app.bob.dm_containing("### Your Gold subscription in Pottery has ended")
-    assert "You won't be charged for it again. Your other subscription **Patron** goes on: €5.00" in told.text
+    assert (
+        "You won't be charged for it again. Your other subscription, **Patron**, is still active: €5.00"
+        in told.text
+    )
     assert told.buttons == []

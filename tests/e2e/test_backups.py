@@ -143,7 +143,7 @@ async def test_without_a_ledger_there_is_nothing_to_back_up(tmp_path: Path, sett
     settings["DATABASE_URL"] = "sqlite:///elsewhere.db"
     code, output = await run(tmp_path, settings, "backup", str(tmp_path / "backup.db"))
     assert code == 2
-    assert "There's no ledger" in output
+    assert "There is no ledger" in output
     assert not (tmp_path / "elsewhere.db").exists()
 
 

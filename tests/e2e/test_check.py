@@ -83,7 +83,7 @@ async def test_check_exits_0_if_it_has_only_notes(app: AppHarness, tmp_path: Pat
     code, output = await check(app, tmp_path)
     assert code == 0, output
     assert "FAIL" not in output
-    for note in ("PUBLIC_URL http://127.0.0.1", "Secret key SECRET_KEY isn't set", "Backups No backup"):
+    for note in ("PUBLIC_URL http://127.0.0.1", "Secret key SECRET_KEY isn't set", "Backups The bot hasn"):
         assert f"note {note}" in output
 
 
