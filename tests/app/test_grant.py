@@ -37,7 +37,7 @@ async def test_a_grant_gives_the_roles_until_its_end(app: AppHarness) -> None:
     assert "€" not in look.text
     assert "no subscriptions" not in look.text
     sale = await look.press("Subscribe starting then")
-    assert f"gave you this until <t:{end}:D>" in sale.text
+    assert f"gave you this plan until <t:{end}:D>" in sale.text
     assert "you won't be charged until then" in sale.text
     assert "You have this plan until" not in sale.text, "that was said"
     await app.turn(30 * DAY)

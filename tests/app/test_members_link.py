@@ -220,7 +220,7 @@ async def test_only_the_owner_links_if_several_servers_share_the_account(app: Ap
     name = await foreign(app)
     assert "One active Stripe subscription" in (await app.ada.run(app.guild, "doctor")).text
     note = await app.ada.dm_containing("Unlinked subscriptions in Pottery")
-    assert "One active subscription" in note.text
+    assert "One active Stripe subscription" in note.text
     assert all("Unlinked subscriptions" not in dm.text for dm in app.cleo.dms)
     assert "Linked: Gold" in (await link(app, name)).text
 
