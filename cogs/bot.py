@@ -41,6 +41,7 @@ from cogs.error_handler import LATE, is_worth_a_trace, report_error
 from cogs.grant import Grants
 from cogs.manage import Manage
 from cogs.members import Members
+from cogs.panel import PanelCog
 from cogs.paywall_watch import PaywallWatch
 from cogs.plans import Plans
 from cogs.revoke import Revoke
@@ -121,7 +122,7 @@ class DuesBot(BaseBot):
         self.ports = ports
         await self.tree.set_translator(Translator())
         members = (Subscriptions(), Manage(), Cancel(), Subscribe())
-        for cog in (*members, Revoke(), Grants(), Plans(), Members(), Doctor(), Brakes()):
+        for cog in (*members, Revoke(), Grants(), Plans(), Members(), Doctor(), Brakes(), PanelCog()):
             await self.add_cog(cog)
             self.actions |= cog.actions
         await self.add_cog(RoleSync(self))

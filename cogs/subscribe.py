@@ -59,10 +59,7 @@ class Subscribe(commands.Cog):
         if plan is not None:
             await _show_one(interaction, await find_plan(interaction, plan))
             return
-        plans = await on_sale(interaction)
-        if not plans:
-            raise NotFound(tr("error.nothing_on_sale"))
-        await respond(interaction, await _window(interaction, plans, 0))
+        await show_sale(interaction)
 
     async def pressed(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """Handle the button Subscribe: show one plan with its payment links."""
@@ -78,6 +75,14 @@ class Subscribe(commands.Cog):
         if not plans:
             raise NotFound(tr("error.nothing_on_sale"))
         await respond(interaction, await _window(interaction, plans, parse_id(pressed.rest)))
+
+
+async def show_sale(interaction: Interaction) -> None:
+    """Answer with the plans on sale. Raises NotFound if there are none."""
+    plans = await on_sale(interaction)
+    if not plans:
+        raise NotFound(tr("error.nothing_on_sale"))
+    await respond(interaction, await _window(interaction, plans, 0))
 
 
 async def _show_one(interaction: Interaction, plan: Plan) -> None:

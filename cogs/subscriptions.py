@@ -45,17 +45,7 @@ class Subscriptions(commands.Cog):
     async def subscriptions(self, interaction: Interaction) -> None:
         """List the subscriptions, show notices that could not be sent by DM, and check the roles again."""
         await defer(interaction)
-        ports, member_id = interaction.client.ports, interaction.user.id
-        unsure = unsure_note(await look_at_open(ports, member_id))
-        listed = await load_listed(ports, member_id, interaction.guild_id)
-        untold = await ports.ledger.load_untold(member_id, ports.now())
-        told = [await notice_text(ports, n, _audience(interaction)) for n in untold]
-        first, *more = _news([unsure, *told] if unsure else told)
-        card = await _overview(interaction, listed, 0, first)
-        await _mark(interaction, listed)  # so that parked members are checked again
-        await respond(interaction, card)
-        for text in more:
-            await follow_up(interaction, layout.note(text))
+        await show_subscriptions(interaction)
 
     async def turn(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """Handle the buttons Back and Next of the overview."""
@@ -63,6 +53,21 @@ class Subscriptions(commands.Cog):
         listed = await load_listed(interaction.client.ports, interaction.user.id, interaction.guild_id)
         card = await _overview(interaction, listed, parse_id(pressed.rest), "")
         await respond(interaction, card)
+
+
+async def show_subscriptions(interaction: Interaction) -> None:
+    """List the caller's subscriptions, show notices that could not be sent by DM, and check their roles."""
+    ports, member_id = interaction.client.ports, interaction.user.id
+    unsure = unsure_note(await look_at_open(ports, member_id))
+    listed = await load_listed(ports, member_id, interaction.guild_id)
+    untold = await ports.ledger.load_untold(member_id, ports.now())
+    told = [await notice_text(ports, n, _audience(interaction)) for n in untold]
+    first, *more = _news([unsure, *told] if unsure else told)
+    card = await _overview(interaction, listed, 0, first)
+    await _mark(interaction, listed)  # so that parked members are checked again
+    await respond(interaction, card)
+    for text in more:
+        await follow_up(interaction, layout.note(text))
 
 
 def _audience(interaction: Interaction) -> Audience:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from billing.model import Notice, Seen
+from billing.model import Notice, Plan, Seen
+from billing.model.panels import Panel
 
 
 class RoleGateway(Protocol):
@@ -38,3 +39,6 @@ class Messenger(Protocol):
     async def tell(self, notice: Notice) -> None:
         """Send a notice by DM to the member or to the server's admins; MessagesClosed if it cannot be
         delivered."""
+
+    async def show_panel(self, panel: Panel, plans: Sequence[Plan]) -> bool:
+        """Edit a server's public card so that it shows these plans. Returns False if its message is gone."""

@@ -12,13 +12,14 @@ from billing.priority import Priority
 
 class QueueName(StrEnum):
     """The queues of open work in the ledger: events, stale subscriptions, queued members, intents,
-    notices."""
+    notices, public cards."""
 
     LOCATE = "locate"
     SYNC = "sync"
     RECONCILE = "reconcile"
     EXECUTE_INTENT = "execute_intent"
     DELIVER = "deliver"
+    SHOW_PANEL = "show_panel"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ from operator import attrgetter
 from typing import Any
 
 from billing.model import Event, Intent, IntentState, Notice, QueuedMember
+from billing.model.panels import Panel
 from billing.ports import Ports, QueueName, StaleSubscription
 from billing.priority import Priority
 from billing.rules.backoff import next_try, next_try_by_age
 from billing.use_cases.deliver_notice import deliver_notice
 from billing.use_cases.execute_intent import execute_intent
 from billing.use_cases.reconcile import reconcile_member
+from billing.use_cases.show_panel import show_panel
 from billing.use_cases.sync import locate_events, names_subscription, sync_subscription
 from billing.use_cases.sync_listed import Backlog, find_backlogs, sync_listed
 from billing.work_outcome import Ids, WorkOutcome, put_off
@@ -71,6 +73,14 @@ def work_queues(ports: Ports) -> list[WorkQueue]:
         ),
         queue(QueueName.EXECUTE_INTENT, 4, ledger.load_intents, key, _execute, _postpone_intent),
         queue(QueueName.DELIVER, 4, ledger.load_notices, member, deliver_notice, _postpone_notice),
+        queue(
+            QueueName.SHOW_PANEL,
+            1,
+            ledger.load_outdated_panels,
+            attrgetter("guild_id"),
+            show_panel,
+            _postpone_panel,
+        ),
     ]
 
 
@@ -87,6 +97,8 @@ def ids_of(item: object) -> Ids:
             return {"intent": item.id, "subscription": item.key}
         case Notice():
             return {"notice": item.key, "server": item.guild_id, "member": item.member_id}
+        case Panel():
+            return {"server": item.guild_id}
         case list():
             return {"event": ",".join(event.id for event in item)}
         case _:
@@ -167,3 +179,7 @@ async def _postpone_intent(ports: Ports, intent: Intent, why: str) -> None:
 
 async def _postpone_notice(ports: Ports, notice: Notice, why: str) -> None:
     await ports.ledger.record_notice_failed(notice.key, next_try_by_age(notice.created_at, ports.now()))
+
+
+async def _postpone_panel(ports: Ports, panel: Panel, why: str) -> None:
+    await ports.ledger.record_panel_failed(panel, next_try(ports.now(), panel.attempts))

@@ -25,8 +25,8 @@ OURS = "dues"
 class ComponentPress:
     """A press of a button, or a choice in a menu.
 
-    `who`: the id of the only user who may use the component; 0 for the server's admins. `rest`: the part of
-    the custom id that belongs to the action. `values`: the values chosen in a menu.
+    `who`: the id of the only user who may use the component; 0 for anybody, whom the action checks itself.
+    `rest`: the part of the custom id that belongs to the action. `values`: the values chosen in a menu.
     """
 
     who: int
@@ -57,8 +57,8 @@ Action = Callable[[Interaction, ComponentPress], Awaitable[None]]
 def custom_id(action: str, who: int, rest: str = "") -> str:
     """Return the custom id of a component. Raises ValueError if it is longer than Discord allows.
 
-    `who`: the id of the only user who may press it; 0 for anybody who may manage the server, which the action
-    itself checks.
+    `who`: the id of the only user who may press it; 0 for anybody, for example for those who may manage the
+    server, which the action itself checks.
     """
     made = f"{OURS}:{action}:{who}:{rest}"
     if len(made) > ID_LIMIT:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from billing.errors import MessagesClosed
-from billing.model import Notice
+import discord
+
+from billing.errors import GuildGone, MessagesClosed
+from billing.model import Notice, Plan
+from billing.model.panels import Panel
 from billing.ports import Ledger
 from cogs.core.direct_messages import PATIENCE, send_direct
 from cogs.core.discord_errors import FAULTS, UNWRITABLE, is_of_discord, translate
 from cogs.core.interactions import NOBODY
 from cogs.views.layout import Card
 from cogs.views.notices import notice_card
-from cogs.views.reader import Audience
+from cogs.views.panel import panel_card
+from cogs.views.reader import UNSEEN, Audience, server_locale
 from i18n import use_language
 
 if TYPE_CHECKING:
-    import discord
-
     from cogs.core.bot_interface import BaseBot
-
-
-# For people who never used the bot, and for servers that the bot does not see.
-UNSEEN = "en-US"
 
 
 class DiscordMessenger:
@@ -50,6 +49,23 @@ class DiscordMessenger:
         if settings.notice_channel_id is None or not await self._post(notice, settings.notice_channel_id):
             await self._tell_owner(notice)
 
+    async def show_panel(self, panel: Panel, plans: Sequence[Plan]) -> bool:
+        """Edit a server's public card, in the server's language. Returns False if its message is gone."""
+        if self._bot.get_guild(panel.guild_id) is None:
+            raise GuildGone  # or its shard is not connected yet: the card would lack the server's name
+        channel = self._bot.get_partial_messageable(panel.channel_id, guild_id=panel.guild_id)
+        card = panel_card(plans, self._bot, panel.guild_id)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await channel.get_partial_message(panel.message_id).edit(view=card, allowed_mentions=NOBODY)
+        except discord.NotFound as error:
+            if not is_of_discord(error):
+                raise translate(error) from error
+            return False
+        except FAULTS as error:
+            raise translate(error) from error
+        return True
+
     async def _card(self, notice: Notice, guild_id: int | None, locale: str) -> Card:
         """Return the card of a notice for a reader with that locale.
 
@@ -63,7 +79,7 @@ class DiscordMessenger:
 
         Returns False if the channel is deleted or closed to the bot.
         """
-        locale = _locale_of(self._bot.get_guild(notice.guild_id))
+        locale = server_locale(self._bot.get_guild(notice.guild_id))
         card = await self._card(notice, notice.guild_id, locale)
         try:
             async with asyncio.timeout(PATIENCE):
@@ -92,10 +108,5 @@ class DiscordMessenger:
             raise translate(error) from error
         if guild.owner_id is None:
             raise MessagesClosed(detail=f"the owner of server {notice.guild_id} is not known")
-        locale = await self._ledger.load_locale(guild.owner_id) or _locale_of(guild)
+        locale = await self._ledger.load_locale(guild.owner_id) or server_locale(guild)
         await send_direct(self._bot, guild.owner_id, await self._card(notice, None, locale))
-
-
-def _locale_of(guild: discord.Guild | None) -> str:
-    """Return the server's language, as its admins set it in Discord."""
-    return UNSEEN if guild is None else str(guild.preferred_locale)

@@ -10,6 +10,14 @@ import discord
 from cogs.views.text import roles
 from i18n import tr
 
+# For people who never used the bot, and for servers that the bot does not see.
+UNSEEN = "en-US"
+
+
+def server_locale(guild: discord.Guild | None) -> str:
+    """Return the server's language, as its admins set it in Discord."""
+    return UNSEEN if guild is None else str(guild.preferred_locale)
+
 
 @dataclass(frozen=True, slots=True)
 class Audience:

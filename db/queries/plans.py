@@ -16,6 +16,7 @@ from billing.model.translatable_text import Text, Verbatim
 from billing.ports import PriceConflict
 from billing.provider_names import display_name
 from db.queries.outbox import add_plan_event
+from db.queries.panels import outdate_panel, outdate_panels_of
 from db.queries.reconcile_queue import enqueue
 from db.queries.rows import PRICE, Row, add_changes, marks, price, price_row, sold_prices, to_json
 from db.queries.subscriptions import SOLD
@@ -129,6 +130,7 @@ def record_plan(db: sqlite3.Connection, plan: Plan, who: str, at: int) -> Plan:
     if change.before != change.after:
         add_changes(db, [change])
         add_plan_event(db, old, plan, who, at)
+    outdate_panel(db, plan.guild_id, at)
     return plan
 
 
@@ -341,11 +343,14 @@ def _plan(row: Row, on_sale: Iterable[Price], former: Iterable[Price]) -> Plan:
 
 
 def record_price(db: sqlite3.Connection, what: Price) -> None:
+    if load_price(db, what.key) == what:
+        return
     columns = ", ".join(f"{column} = ?" for column in PRICE.split(", ")[3:])
     db.execute(
         f"UPDATE prices SET {columns} WHERE provider = ? AND account = ? AND id = ?",
         (*price_row(what)[3:], *what.key),
     )
+    outdate_panels_of(db, what)
 
 
 def load_guild_settings(db: sqlite3.Connection, guild_id: int) -> GuildSettings:

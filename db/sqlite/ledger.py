@@ -26,6 +26,7 @@ from db.queries import (
     members,
     notices,
     outbox,
+    panels,
     plans,
     reconcile_queue,
     restored,
@@ -239,6 +240,13 @@ class SqliteLedger(Ledger):
     record_price = _writes(plans.record_price)
     load_guild_settings = _reads(plans.load_guild_settings)
     record_guild_settings = _writes(plans.record_guild_settings)
+
+    record_panel = _writes(panels.record_panel)
+    load_panel = _reads(panels.load_panel)
+    load_outdated_panels = _reads(panels.load_outdated_panels)
+    record_panel_shown = _writes(panels.record_panel_shown)
+    record_panel_failed = _writes(panels.record_panel_failed)
+    record_panel_removed = _writes(panels.record_panel_removed)
 
     # -- what an older ledger has not asked for yet --------------------------------------------------
     record_started = _writes(restored.record_started)

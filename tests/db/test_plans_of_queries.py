@@ -95,6 +95,7 @@ async def everything(ledger: Ledger) -> None:
     await ledger.record_disputes_listed("stripe", "acct", 20)
     await ledger.record_swept("stripe", "acct")
     await load_everything(ledger)
+    await show_panels(ledger)
 
 
 async def load_plans(ledger: Ledger) -> None:
@@ -172,6 +173,16 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_health(20)
 
 
+async def show_panels(ledger: Ledger) -> None:
+    await ledger.record_panel(GUILD, 1, 2, 10)
+    panel = await ledger.load_panel(GUILD)
+    assert panel is not None
+    await ledger.load_outdated_panels(20, 9)
+    await ledger.record_panel_failed(panel, 30)
+    await ledger.record_panel_shown(panel)
+    await ledger.record_panel_removed(panel)
+
+
 METHODS = {name for name in dir(Ledger) if name.startswith(("record_", "load_"))}
 
 
@@ -202,10 +213,11 @@ async def test_queues_are_read_in_order_without_sorting(
     await ledger.load_intents(20, 9)
     await ledger.load_pending_events(20, 9)
     await ledger.load_members_to_check(20, 9)
+    await ledger.load_outdated_panels(20, 9)
     await ledger.load_history(GUILD, ANNA.member_id, 9)
     await load_outbox(ledger)
     statements = [s for s in seen if s.lstrip().startswith("SELECT")]
-    assert len(statements) == 14  # one for each urgency of those to be fetched
+    assert len(statements) == 15  # one for each urgency of those to be fetched
     assert [s for s in statements if sorts(beside, s)] == []
 
 

@@ -34,6 +34,7 @@ from billing.model import (
     Subject,
     Subscription,
 )
+from billing.model.panels import Panel
 from billing.ports import (
     ALL,
     CheckoutFound,
@@ -346,12 +347,19 @@ class FakeMessenger:
     told: list[Notice] = field(default_factory=list)
     tries: int = 0
     fault: DiscordError | None = None
+    panels: dict[int, list[str]] = field(default_factory=dict)
 
     async def tell(self, notice: Notice) -> None:
         self.tries += 1
         if self.fault is not None:
             raise self.fault
         self.told.append(notice)
+
+    async def show_panel(self, panel: Panel, plans: Sequence[Plan]) -> bool:
+        if self.fault is not None:
+            raise self.fault
+        self.panels[panel.message_id] = [plan.name for plan in plans]
+        return True
 
     def kinds(self) -> list[str]:
         """The kinds of the notices, in order."""

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import math
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ import providers.pace
 import providers.paypal.api
 from billing.errors import LedgerUnavailable
 from billing.model import Notice, Plan
+from billing.model.panels import Panel
 from billing.ports import Ports, Provider
 from billing.use_cases.ingest import ingest
 from billing.worker.runner import Worker
@@ -165,6 +166,10 @@ class QuickStage(Stage):
         await program.ledger.close()
         for provider in program.ports.providers.values():
             await provider.close()
+
+    async def show_panel(self, panel: Panel, plans: Sequence[Plan]) -> bool:
+        """No server of the histories has a public card."""
+        raise NotImplementedError
 
     async def tell(self, notice: Notice) -> None:
         """The Messenger: what is said is looked at while it is said."""

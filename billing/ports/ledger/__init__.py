@@ -9,6 +9,7 @@ from billing.ports.ledger.inbox import InboxLedger
 from billing.ports.ledger.members import MemberLedger
 from billing.ports.ledger.notices import NoticeLedger
 from billing.ports.ledger.outbox import OutboxLedger
+from billing.ports.ledger.panels import PanelLedger
 from billing.ports.ledger.plans import PlanLedger
 from billing.ports.ledger.restored import OlderLedger
 from billing.ports.ledger.subscriptions import SubscriptionLedger
@@ -20,6 +21,7 @@ class Ledger(
     MemberLedger,
     DecisionLedger,
     PlanLedger,
+    PanelLedger,
     NoticeLedger,
     OutboxLedger,
     OlderLedger,
