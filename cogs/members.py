@@ -105,7 +105,7 @@ class Members(commands.GroupCog, group_name="members", group_description=describ
         await respond(interaction, layout.note(said))
 
     async def opened(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Record that the application's owner confirms the member as the payer."""
+        """Handle a notice's button: record that the application's owner confirms the member as the payer."""
         await defer(interaction)
         guild, _, key = pressed.rest.partition(":")
         guild_id = await require_admin(interaction, parse_id(guild))

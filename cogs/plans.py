@@ -60,7 +60,7 @@ Days = app_commands.Range[int, 0, TRIAL_LIMIT]
 @app_commands.allowed_installs(guilds=True, users=False)
 @app_commands.default_permissions(manage_guild=True)
 class Plans(commands.GroupCog, group_name="plans", group_description=described("description.plans")):
-    """Add, list, edit and remove plans, and change the server's settings."""
+    """The /plans commands: adds, lists, edits and removes plans, and changes the server's settings."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"plans": self.turn, "map": self.mapped}

@@ -125,7 +125,7 @@ def time_limit_paused(*, unless: bool) -> Iterator[None]:
 
 @contextmanager
 def measured(meter: Meter, provider: str, endpoint: str) -> Iterator[None]:
-    """Report one request to the meter: its outcome and how long it took."""
+    """Report one request to the meter: its outcome, and how long it took in seconds."""
     began, outcome = perf_counter(), "broken_off"  # timed out after CALL_SECONDS, or the program stopped
     try:
         yield
@@ -165,7 +165,7 @@ def outcome_of(error: ProviderError) -> str:
 
 
 def bounded(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Decorate a provider's method so that it ends within the time that the port promises."""
+    """Decorate a provider's method so that it ends within CALL_SECONDS, the time that the port promises."""
 
     @wraps(method)
     async def call(*args: P.args, **kwargs: P.kwargs) -> T:

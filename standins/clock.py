@@ -26,7 +26,7 @@ class MovableClock:
         return time.time() + self._offset
 
     def advance(self, seconds: float) -> None:
-        """Advance the clock by `seconds`; ValueError if negative, because time does not run backwards."""
+        """Advance the clock by `seconds`. Raises ValueError if they are negative."""
         if seconds < 0:
             raise ValueError("A clock is only turned forward.")
         self._offset += seconds

@@ -1,4 +1,4 @@
-"""Buttons and menus that work after a restart, and only for the person they were made for.
+"""Buttons and menus that still work after a restart, and only for the person they were made for.
 
 The custom id of a component carries everything that its action needs, so any process of the bot can handle a
 press without the message. discord.py's DynamicItem would rebuild a view from the message instead, and it

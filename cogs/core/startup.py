@@ -56,7 +56,7 @@ def use_discord(api_url: str, gateway_url: str | None) -> None:
 
 
 def use_gateway(url: str | None) -> None:
-    """Connect to this gateway, unless the owner configured another one."""
+    """Set discord.py's gateway address to `url`, unless the owner configured another one."""
     if url is not None:
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = ClosingWebSocket.fixed or yarl.URL(url)
 

@@ -40,7 +40,7 @@ def with_percent(minor: int, percent: Decimal, currency: str) -> int:
 
 
 def parse_decimal(text: str, what: str) -> Decimal:
-    """Parse a decimal number. Raises ProviderMisread, naming `what`, if `text` is not one."""
+    """Parse a decimal number. Raises ProviderMisread, naming `what`, if `text` is not a number."""
     try:
         found = Decimal(text)
     except InvalidOperation:

@@ -225,7 +225,7 @@ def read(body: bytes, what: str) -> Answer:
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """Parse a JSON object. Raises ValueError if `body` is not one.
+    r"""Parse a JSON object. Raises ValueError if `body` is not a JSON object.
 
     PayPal may cut a text in the middle of a character and leave half of it, such as `\ud83d`. JSON allows
     that and msgspec does not, so the standard library parses such a body.

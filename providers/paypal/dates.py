@@ -11,7 +11,7 @@ _LATEST = 1 << 37  # some 4000 years ahead; later times do not fit in a date
 
 
 def moment(text: str) -> int:
-    """Parse an RFC 3339 time to unix seconds. Raises ProviderMisread if `text` is not one."""
+    """Parse an RFC 3339 time to unix seconds. Raises ProviderMisread if `text` is not a time."""
     try:
         found = datetime.fromisoformat(text.upper())
         if found.tzinfo is None:

@@ -188,7 +188,10 @@ def shipping_of(data: Answer) -> int:
 
 
 def failed_at(data: Answer) -> int | None:
-    """Return when the last payment failed, in unix seconds; None if none failed since the last good one."""
+    """Return when the last payment failed, in unix seconds.
+
+    None if none failed since the last successful one.
+    """
     last = maybe_time(data, "billing_info.last_payment.time")
     failed = maybe_time(data, "billing_info.last_failed_payment.time")
     return failed if failed is not None and (last is None or failed > last) else None
@@ -214,7 +217,7 @@ def terms_of(data: Answer, tariff: Tariff) -> Terms:
 
 
 def failures_of(data: Answer) -> int:
-    """Return the number of payments that failed since the last good one."""
+    """Return the number of payments that failed since the last successful one."""
     return maybe(data, "billing_info.failed_payments_count", int) or 0
 
 

@@ -314,12 +314,16 @@ class PayPalProvider:
 
     @bounded
     async def cancel_at_period_end(self, subscription: Subscription, key: str) -> Subscription:
-        """End the subscription, and its billing, at once. `paid_through` tells until when it is paid."""
+        """End the subscription, and its billing, at once; return it in its new state.
+
+        PayPal cannot cancel at the end of a period, but `paid_through` tells until when the subscription is
+        paid.
+        """
         return await self._end(subscription, provider_note="Cancelled by the member")
 
     @bounded
     async def cancel_now(self, subscription: Subscription, key: str) -> Subscription:
-        """End the subscription at once, the only way in which PayPal can cancel."""
+        """End the subscription at once, which is the only way in which PayPal can cancel."""
         return await self._end(subscription, provider_note="Ended at once")
 
     async def _end(self, subscription: Subscription, *, provider_note: str) -> Subscription:

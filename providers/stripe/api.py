@@ -208,7 +208,10 @@ def _limited(headers: Mapping[str, str], detail: str, now: float) -> ProviderLim
 
 
 def _named(error: stripe.StripeError, field: str) -> str:
-    """Return a field of the answer's `error`, or ''. The SDK itself passes these on only for some errors."""
+    """Return a field of the answer's `error`; '' if it is absent.
+
+    The SDK itself passes these fields on only for some errors.
+    """
     body = error.json_body
     named = body.get("error") if isinstance(body, dict) else None
     found = named.get(field) if isinstance(named, dict) else None

@@ -123,7 +123,10 @@ def _items(data: Answer) -> list[Any]:
 
 
 def _map_item(item: Answer, currency: str | None, period_end: int | None, account: str) -> Item:
-    """Map one item. `currency` and `period_end` are those of the subscription."""
+    """Map one item of a subscription.
+
+    `currency` and `period_end` (unix seconds) are those of the subscription.
+    """
     # Metered prices have no quantity, because usage is charged afterwards.
     found = maybe(item, "quantity", int)
     quantity = 1 if found is None else found
@@ -224,7 +227,7 @@ def _amount(data: Answer, currency: str) -> int | None:
 
 
 def _unit(amounts: Answer) -> Decimal | None:
-    """Return the amount per unit in minor units; None if there is no fixed one.
+    """Return the amount per unit in minor units; None if there is no fixed amount.
 
     For fractions of a minor unit Stripe sets only `unit_amount_decimal` (docs.stripe.com/api/prices/object,
     2026-11).

@@ -173,10 +173,11 @@ def _event(note: _Notification, account: str) -> Event:
 
 
 def verify(body: bytes, header: str, now: float, secrets: Sequence[str]) -> None:
-    """Check `Stripe-Signature` (docs.stripe.com/webhooks, 'Verify manually', 2026-11).
+    """Check the header `Stripe-Signature` of a body. Raises NotAuthentic if no signature matches.
 
-    While a secret is being rotated, the header holds several `v1` signatures and the settings hold several
-    secrets; one matching pair is enough. Raises NotAuthentic if none matches.
+    While a secret is being rotated, the header contains several `v1` signatures and the settings contain
+    several secrets; one matching pair is enough. Source: docs.stripe.com/webhooks, 'Verify manually',
+    2026-11.
     """
     stamp, signatures = read_header(header, now)
     signed = b"%b.%b" % (stamp.encode(), body)

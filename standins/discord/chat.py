@@ -206,7 +206,7 @@ def can(state: State, channel: Channel, user: User, bits: int) -> bool:
 
 
 def require_send(state: State, channel: Channel, bot: User) -> None:
-    """Raise Discord's refusal if the bot may not post in the channel: 50001, 50013, 50007 or 50278."""
+    """Raise Discord's refusal (50001, 50013, 50007 or 50278) if the bot may not post in the channel."""
     if not can(state, channel, bot, permissions.VIEW_CHANNEL):
         raise refusal(50001)
     if channel.guild_id is not None:

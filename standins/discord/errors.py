@@ -90,16 +90,16 @@ def _pruned(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 class PersonError(Exception):
-    """A person tried something that Discord's client would not let them do."""
+    """Raised when a person tries something that Discord's client would not let them do."""
 
 
 class NotOfferedError(PersonError):
-    """The command is not available to this person in this place, or its options do not fit."""
+    """Raised when the command is not available to this person here, or its options do not fit."""
 
 
 class CannotUseError(PersonError):
-    """The button, select or field does not exist, or cannot be used like that."""
+    """Raised when the button, select or field does not exist, or cannot be used like that."""
 
 
 class NoAnswerError(PersonError):
-    """The application did not answer in time."""
+    """Raised when the application did not answer in time."""

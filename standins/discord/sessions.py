@@ -54,7 +54,7 @@ class Session:
         self._put(text)
 
     def control(self, op: int, data: object = None) -> None:
-        """Send a frame that is not an event (op 7, 9, 11)."""
+        """Send a frame that is not an event: op 7, 9 or 11."""
         self._put(frame(op, data))
 
     def hang_up(self, code: int) -> None:
@@ -114,12 +114,12 @@ class Hub:
             session.hang_up(code)
 
     def ask_to_reconnect(self, app: Application) -> None:
-        """Send op 7, after which a client reconnects and resumes."""
+        """Send op 7 (reconnect), after which a client connects again and resumes."""
         for session in self.connected(app):
             session.control(7)
 
     def invalidate(self, app: Application, *, resumable: bool = False) -> None:
-        """Send op 9; unless `resumable`, also forget the sessions."""
+        """Send op 9 (invalid session); unless `resumable`, also forget the sessions."""
         for session in self.of(app):
             session.control(9, resumable)
             if not resumable:

@@ -1,4 +1,7 @@
-"""OAuth 2 client credentials with tokens that expire (developer.paypal.com/api/rest/authentication)."""
+"""Implements OAuth 2 client credentials, with tokens that expire.
+
+Source: developer.paypal.com/api/rest/authentication.
+"""
 
 from __future__ import annotations
 

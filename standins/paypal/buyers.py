@@ -1,4 +1,4 @@
-"""Actions of buyers: approve, decline, view their automatic payments, and cancel one."""
+"""Actions of PayPal's buyers: approve, decline, view their automatic payments, and cancel one."""
 
 from __future__ import annotations
 

@@ -103,7 +103,10 @@ def _usage(authority: bool) -> x509.KeyUsage:
 
 @dataclass
 class Authority:
-    """A certificate authority: a root and an intermediate. `name` tells two authorities apart."""
+    """A certificate authority: a root and an intermediate certificate.
+
+    `name`: distinguishes two authorities.
+    """
 
     name: str
     now: float

@@ -63,7 +63,7 @@ class Dashboard:
         payments.reverse(self.world, self.world.get("sale", sale_id))
 
     def fail_next_payment(self, times: int = 1) -> None:
-        """Decline the next `times` charges, whoever the buyer is."""
+        """Decline the next `times` charges, of any buyer."""
         self.world.settings.decline_next = times
 
     def fund(self, email: str, *, good: bool) -> None:
@@ -71,7 +71,7 @@ class Dashboard:
         self.world.buyer(email).funded = good
 
     def next_charge(self, subscription_id: str) -> int | None:
-        """Return when the next charge really happens (unix seconds), whatever the API shows."""
+        """Return when the next charge will really be made, in unix seconds, whatever the API shows."""
         found = self.world.subscription(subscription_id)
         times = [at for at in (found.retry_at, found.next_at) if at is not None]
         return min(times, default=None)

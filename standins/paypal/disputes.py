@@ -90,7 +90,10 @@ def _tell(world: World, dispute: Obj, kind: str, summary: str) -> None:
 
 
 def _list(world: World, call: Call) -> Answer:
-    """List disputes, newest first. `next_page_token` is the number of disputes on the pages before."""
+    """List disputes, newest first.
+
+    `next_page_token` is the number of disputes on the previous pages.
+    """
     query, path = call.query, "/v1/customer/disputes"
     found = [one for one in reversed(world.all("dispute")) if _fits(one, query)]
     size, before = query.get("page_size", 10), query.get("next_page_token", 0)

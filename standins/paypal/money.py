@@ -42,7 +42,7 @@ def exact(amount: Decimal, currency: str) -> str:
 
 
 def short(amount: Decimal, currency: str) -> str:
-    """Format an amount as live subscriptions do: 5 becomes "5.0", with all trailing zeros but one cut."""
+    """Format an amount as live subscriptions do: 5 becomes "5.0", with only one trailing zero."""
     text = exact(amount, currency)
     return text.removesuffix("0") if "." in text else text
 

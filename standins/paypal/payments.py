@@ -71,7 +71,7 @@ def sales_of(world: World, subscription_id: str) -> list[Sale]:
 
 
 def show_sale(world: World, sale: Sale) -> Obj:
-    """Return the sale as API v1 shows it."""
+    """Return the payment as API v1 shows it: a sale."""
     path = f"/v1/payments/sale/{sale.id}"
     shown: Obj = {
         "id": sale.id,
@@ -98,7 +98,7 @@ def _total(amount: Decimal, code: str, *, details: bool = False) -> Obj:
 
 
 def show_capture(world: World, sale: Sale) -> Obj:
-    """Return the sale as API v2 shows it."""
+    """Return the payment as API v2 shows it: a capture."""
     path, code = f"/v2/payments/captures/{sale.id}", sale.currency
     breakdown = {
         "gross_amount": money_exact(sale.amount, code),

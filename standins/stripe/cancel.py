@@ -102,7 +102,7 @@ def _end_at(world: World, subscription: Obj, at: int | None, *, at_period_end: b
 
 
 def refuse_managed(subscription: Obj) -> None:
-    """Refuse to cancel a subscription that a schedule manages: the schedule decides when it ends."""
+    """Refuse to cancel a subscription that a schedule manages, because the schedule decides its end."""
     if subscription["schedule"]:
         raise StripeRefusal(
             400,

@@ -58,7 +58,7 @@ class Dashboard:
         return self.change(subscription_id, {"billing_cycle_anchor": "now"})
 
     def settle_debit(self, subscription_id: str, *, paid: bool = True) -> None:
-        """Finish a first payment that was delayed by `Settings.delay_next`; `paid` is the bank's decision."""
+        """Finish a first payment that `Settings.delay_next` has delayed; `paid`: the bank's decision."""
         checkout.settle_debit(self.world, self.world.get("subscription", subscription_id), paid=paid)
         self.acted()
 
@@ -77,7 +77,7 @@ class Dashboard:
         return self._done(catalog.update_product(self.world, {"active": active}, product_id))
 
     def fail_next_payment(self, times: int = 1) -> None:
-        """Decline the next `times` charges, whatever the card."""
+        """Decline the next `times` charges, of any card."""
         self.world.settings.decline_next = times
 
     def dispute(self, charge_id: str, reason: str = "fraudulent") -> Obj:

@@ -18,7 +18,7 @@ def money(amount: int, currency: str) -> str:
 
 
 def spaced(number: str) -> str:
-    """Group a card number in fours: 4242 4242 4242 4242."""
+    """Group a card number in fours, such as 4242 4242 4242 4242."""
     return " ".join(number[n : n + 4] for n in range(0, len(number), 4))
 
 

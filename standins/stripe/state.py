@@ -38,7 +38,7 @@ class Clock(Protocol):
 
 @dataclass
 class Settings:
-    """The settings that an owner makes in Stripe's dashboard."""
+    """The settings that an owner chooses in Stripe's dashboard."""
 
     business_name: str = "Local Stripe"
     country: str = "US"

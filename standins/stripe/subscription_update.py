@@ -17,7 +17,7 @@ AFTER_THE_END = {"metadata", "cancellation_details", "expand"}
 
 
 class Due(IntEnum):
-    """The invoice that a change requires at once."""
+    """The invoice, if any, that a change of a subscription requires at once."""
 
     NOTHING = 0
     PRORATIONS = 1
