@@ -1,8 +1,8 @@
 """Composition root: builds the program from its parts and closes them again.
 
 Exit codes: 0 after SIGTERM or SIGINT; 2 wrong settings or arguments; 3 another process holds the ledger; 4
-the ledger is damaged or too new; 75 a fault that may pass, such as a full disk. `check`: 0 or 1;
-`--version`: 0.
+the ledger is damaged or too new; 75 a fault that may pass, such as a full disk. `check`: 0 or 1; `setup`:
+as `check`, or 2 or 75; `--version`: 0.
 """
 
 from __future__ import annotations
@@ -126,6 +126,10 @@ def main(arguments: list[str]) -> int:
         with terminal_language():
             if arguments == ["--version"]:
                 return tell_version()
+            if arguments[0] == "setup":
+                from setup_wizard import set_up  # noqa: PLC0415 - it loads both providers
+
+                return set_up(arguments[1:], SystemClock())
             if arguments == ["check"]:
                 return run_loop(check(load_settings(), SystemClock()))
             command, file = arguments if len(arguments) == 2 else ("", "")

@@ -26,6 +26,7 @@ DEFAULTS: Mapping[str, str] = {
     "DISCORD_TOKEN": "",
     "DISCORD_API_URL": "https://discord.com/api/v10",
     "DISCORD_GATEWAY_URL": "",
+    "DISCORD_CLIENT_SECRET": "",
     "SECRET_KEY": "",
     "DATABASE_URL": "sqlite:///data/ledger.db",
     "HTTP_HOST": "127.0.0.1",
@@ -118,6 +119,7 @@ class Settings:
     backup_keep: int
     log_level: str
     log_format: str
+    discord_client_secret: str = field(default="", repr=False)
     secret_keys: tuple[bytes, ...] = field(default=(), repr=False)
     misspelt: tuple[Text, ...] = ()  # a text for each name in the file that is nearly a setting's
     secret_files: tuple[str, ...] = ()  # names such as STRIPE_API_KEY_FILE, of those that are set
@@ -130,6 +132,7 @@ class Settings:
             discord_token=_read_token(reader),
             discord_api_url=reader.service_url("DISCORD_API_URL", _DISCORD_HOSTS),
             discord_gateway_url=reader.service_url("DISCORD_GATEWAY_URL", _GATEWAY_HOSTS, "ws") or None,
+            discord_client_secret=reader.secret("DISCORD_CLIENT_SECRET"),
             ledger_path=_read_ledger_path(reader),
             http_host=_read_bind_host(reader),
             http_port=_read_port(reader),
@@ -153,12 +156,17 @@ class Settings:
 def load(env_file: Path = Path(".env")) -> Settings:
     """The settings of this process, from the environment and, for missing names, from `env_file`, which
     need not exist."""
-    named = _read_env_file(env_file)
+    named = read_env_file(env_file)
     misspelt = find_misspelt(named, (*DEFAULTS, *FILE_NAMES))
     try:
         return replace(Settings.from_env({**named, **os.environ}), misspelt=tuple(misspelt))
     except SettingsError as error:
         raise SettingsError([*error.faults, *misspelt]) from None
+
+
+def environment() -> dict[str, str]:
+    """The settings in this process's environment, which win over .env."""
+    return {name: os.environ[name] for name in (*DEFAULTS, *FILE_NAMES) if name in os.environ}
 
 
 def terminal_locale() -> str:
@@ -167,7 +175,8 @@ def terminal_locale() -> str:
     return named.partition(".")[0].replace("_", "-")
 
 
-def _read_env_file(path: Path) -> dict[str, str]:
+def read_env_file(path: Path) -> dict[str, str]:
+    """The values in a settings file, none of them checked; empty if there is no file."""
     try:
         values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from billing.model.translatable_text import Text, Verbatim
 
-SECRETS = ("DISCORD_TOKEN", "SECRET_KEY", "STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "PAYPAL_CLIENT_SECRET")
+SECRETS = (
+    "DISCORD_TOKEN",
+    "DISCORD_CLIENT_SECRET",
+    "SECRET_KEY",
+    "STRIPE_API_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+    "PAYPAL_CLIENT_SECRET",
+)
 FILE_NAMES = tuple(f"{name}_FILE" for name in SECRETS)
 LARGEST = 64 * 1024  # bytes: no secret is longer, and a device such as /dev/zero never ends
 
@@ -21,7 +28,7 @@ def read_secret_files(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[
             faults[name] = Text(
                 "setting.secret_file_and_value", file=Verbatim(f"{name}_FILE"), name=Verbatim(name)
             )
-        elif isinstance(found := _read(f"{name}_FILE", path), Text):
+        elif isinstance(found := read_secret(f"{name}_FILE", path), Text):
             faults[name] = found
         else:
             values[name] = found
@@ -39,8 +46,9 @@ def _named(environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
             yield name, Path(path)
 
 
-def _read(name: str, path: Path) -> str | Text:
-    """The file's content without its last line break, or why it cannot be a secret."""
+def read_secret(name: str, path: Path) -> str | Text:
+    """The file's content without its last line break, or why it cannot be a secret. `name`: the setting or
+    option that named the file."""
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)

@@ -16,6 +16,7 @@ from i18n.plain import plain_words
 
 VALUES = {
     "DISCORD_TOKEN": "token.s3cret",
+    "DISCORD_CLIENT_SECRET": "client-s3cret",
     "SECRET_KEY": "ab" * 32,
     "STRIPE_API_KEY": "rk_test_s3cret",
     "STRIPE_WEBHOOK_SECRET": "whsec_s3cret,whsec_s3cret2",
@@ -48,7 +49,7 @@ def test_every_setting_that_hides_its_value_may_stand_in_a_file() -> None:
     assert set(VALUES) == set(SECRETS) <= set(DEFAULTS)
     assert tuple(f"{name}_FILE" for name in SECRETS) == FILE_NAMES
     hidden = {field.name for field in fields(Settings) if not field.repr}
-    assert hidden == {"discord_token", "secret_keys"}
+    assert hidden == {"discord_token", "discord_client_secret", "secret_keys"}
 
 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])

@@ -33,8 +33,12 @@ ROOT_MODULES = (
     "config_addresses.py",
     "config_misspellings.py",
     "config_secrets.py",
+    "env_file.py",
     "logs.py",
     "runtime.py",
+    "setup_answers.py",
+    "setup_webhooks.py",
+    "setup_wizard.py",
     "terminal.py",
     "terminal_texts.py",
 )

@@ -6,6 +6,7 @@ first finds out whether the owner has enabled the members intent.
 
 from __future__ import annotations
 
+import base64
 import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ import aiohttp
 import discord
 import yarl
 
-from billing.errors import DiscordUnavailable, DuesError
+from billing.errors import DiscordUnavailable, DuesError, NotAllowed
 from billing.fd_limit import kind_of
 from billing.model import Finding
 from billing.model.translatable_text import Text
@@ -25,11 +26,10 @@ from i18n import tr
 
 log = logging.getLogger(__name__)
 
-INVITE = (
-    "https://discord.com/oauth2/authorize?client_id={}&scope=bot+applications.commands&permissions=268435456"
-)
+_INVITE = "https://discord.com/oauth2/authorize?client_id={}&scope=bot+applications.commands&permissions={}"
 NAMED = 5  # servers listed in one line
 _AGAIN = (5, 15, 60, 300)
+_PATIENCE = aiohttp.ClientTimeout(total=15)
 
 
 class TokenRefused(DuesError):  # noqa: N818 - named by what happened, like the others
@@ -40,11 +40,48 @@ class TokenRefused(DuesError):  # noqa: N818 - named by what happened, like the 
 
 @dataclass(frozen=True)
 class ApplicationInfo:
-    """Facts about the application from Discord. `gateway_url` is None if Discord names none."""
+    """Facts about the application from Discord. `gateway_url` is None if Discord names none. `public` is true
+    if anybody may add the bot to their server."""
 
     name: str
     members_intent: bool
     gateway_url: str | None
+    id: int = 0
+    public: bool = False
+
+
+def invite_link(application_id: int | None, *, notices: bool = False) -> str:
+    """The address where somebody adds the bot to a server with the permission Manage Roles and no other.
+
+    `notices`: also with View Channel and Send Messages, for a notice channel that is private.
+    """
+    wanted = discord.Permissions(manage_roles=True, view_channel=notices, send_messages=notices)
+    return _INVITE.format(application_id, wanted.value)
+
+
+async def check_client_secret(api_url: str, application_id: int, secret: str) -> None:
+    """Raise NotAllowed if Discord does not accept the client secret, or DiscordUnavailable.
+
+    Asks for a token by the client credentials grant and drops it
+    (docs.discord.com/developers/topics/oauth2, 2026-11).
+    """
+    form = {"grant_type": "client_credentials", "scope": "identify"}
+    login = base64.b64encode(f"{application_id}:{secret}".encode()).decode()
+    headers = {"Authorization": f"Basic {login}"}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_PATIENCE) as session,
+            session.post(
+                f"{api_url}/oauth2/token", data=form, headers=headers, allow_redirects=False
+            ) as answer,
+        ):
+            status = answer.status
+    except (aiohttp.ClientError, OSError) as error:
+        raise DiscordUnavailable(detail=f"client secret: {kind_of(error)}") from None
+    if status in (400, 401):
+        raise NotAllowed(Text("setup.client_secret_refused"))
+    if status != 200:
+        raise DiscordUnavailable(detail=f"client secret: {status}")
 
 
 def use_discord(api_url: str, gateway_url: str | None) -> None:
@@ -86,7 +123,11 @@ async def _logged_in(token: str) -> AsyncIterator[discord.Client]:
 async def _ask(client: discord.Client) -> ApplicationInfo:
     flags = client.application_flags
     members = flags.gateway_guild_members or flags.gateway_guild_members_limited
-    return ApplicationInfo(str(client.user), members, await _ask_gateway(client))
+    application = client.application
+    public = application is not None and application.bot_public
+    return ApplicationInfo(
+        str(client.user), members, await _ask_gateway(client), client.application_id or 0, public
+    )
 
 
 async def _ask_gateway(client: discord.Client) -> str | None:
@@ -142,7 +183,7 @@ async def _check_servers(token: str, sellers: Collection[int]) -> list[Finding]:
     try:
         async with _logged_in(token) as client:
             guilds = {guild.id: guild.name async for guild in client.fetch_guilds(with_counts=False)}
-            cure = tr("check.invite", url=INVITE.format(client.application_id))
+            cure = tr("check.invite", url=invite_link(client.application_id))
     except DuesError as error:
         says, cure = tr("check.servers_unseen", reason=error), tr("check.again_later")
         return [Finding(what, False, says, cure)]

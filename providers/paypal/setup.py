@@ -93,7 +93,7 @@ class Setup:
         if webhook_id not in self._webhook_ids:
             raise ProviderRefused(Text("error.nothing_to_fix"))
         where = path("v1", "notifications", "webhooks", webhook_id)
-        names = sorted({*_names(await self._api.get(where)), *EVENTS})
+        names = sorted({*names_of(await self._api.get(where)), *EVENTS})
         types = [{"name": "*"}] if "*" in names else [{"name": name} for name in names]
         changes: list[dict[str, Any]] = [
             {"op": "replace", "path": "/url", "value": webhook_url},
@@ -142,7 +142,7 @@ class Setup:
         if maybe(webhook, "url", str) != webhook_url:
             message = Text("finding.paypal.webhook_elsewhere", url=url)
             return [Finding(_WEBHOOK, False, message, cure, fix)]
-        names = _names(webhook)
+        names = names_of(webhook)
         missing = [] if "*" in names else sorted(set(EVENTS) - names)
         if missing:
             message = Text("finding.paypal.events_missing", events=[Verbatim(one) for one in missing])
@@ -214,7 +214,8 @@ def _shown_price(price: Price) -> tuple[object, ...]:
     return price.amount, price.currency, period, price.setup_fee, price.steps
 
 
-def _names(webhook: Answer) -> set[str]:
+def names_of(webhook: Answer) -> set[str]:
+    """Return the names of the events that a webhook sends; "*" stands for all."""
     found = maybe(webhook, "event_types", list) or []
     return {need(one, "name", str) for one in found}
 

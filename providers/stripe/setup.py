@@ -114,7 +114,7 @@ class Setup:
                 await self._portals.repair(int(of))
             case "stripe:events":
                 endpoint = await self._api.get(path("webhook_endpoints", of))
-                both = sorted({*_events_of(endpoint), *EVENTS})
+                both = sorted({*events_of(endpoint), *EVENTS})
                 await self._api.post(path("webhook_endpoints", of), enabled_events=both)
             case "stripe:enable":
                 await self._api.post(path("webhook_endpoints", of), disabled=False)
@@ -248,7 +248,7 @@ def _endpoint_finding(endpoint: Answer) -> Finding:
     if need(endpoint, "status", str) != "enabled":
         off = Text("finding.stripe.endpoint_off")
         return Finding(_WEBHOOK, False, off, cure, f"stripe:enable:{id_}")
-    events = _events_of(endpoint)
+    events = events_of(endpoint)
     missing = [] if "*" in events else sorted(set(EVENTS) - set(events))
     if missing:
         message = Text("finding.stripe.events_missing", events=[Verbatim(one) for one in missing])
@@ -259,6 +259,7 @@ def _endpoint_finding(endpoint: Answer) -> Finding:
     return Finding(_WEBHOOK, True, Text("finding.stripe.endpoint_ok", version=Verbatim(named)))
 
 
-def _events_of(endpoint: Answer) -> list[Any]:
+def events_of(endpoint: Answer) -> list[Any]:
+    """Return the names of the events that an endpoint sends; "*" stands for all."""
     found: list[Any] = need(endpoint, "enabled_events", list)
     return found

@@ -168,6 +168,7 @@ class Application:
     members_intent: bool = False
     message_content_intent: bool = False
     presence_intent: bool = False
+    client_secret: str = "local-client-secret"  # noqa: S105 - valid at this server only
     identifies: int = 0
     commands: dict[int | None, dict[int, Json]] = field(default_factory=dict)
 

@@ -15,6 +15,7 @@ from standins.discord.errors import ApiError, refusal
 from standins.discord.faults import HANG_UP, HOLD, LOST, RATE_LIMIT, STATUS, SWALLOW, Fault, Faults
 from standins.discord.gateway import Gateway
 from standins.discord.model import Application
+from standins.discord.oauth import give_token
 from standins.discord.rate_limits import Limits
 from standins.discord.rest import NO_CONTENT, ROUTES, Answer, Call, Route, reason_of
 from standins.discord.world import DiscordWorld
@@ -85,6 +86,7 @@ class DiscordServer:
         app.router.add_get("/", self._gateway.connect)
         for route in sorted(ROUTES, key=_specific_first):
             app.router.add_route(route.method, API + route.path, self._serve(route))
+        app.router.add_post(f"{API}/oauth2/token", partial(give_token, self.world))
         app.router.add_route("*", "/{anything:.*}", self._nowhere)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()

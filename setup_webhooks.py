@@ -1,0 +1,172 @@
+"""The webhooks that `python bot.py setup` creates, saves and cleans up, at Stripe and PayPal."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from urllib.parse import urlsplit
+
+from billing.errors import DuesError, ProviderRefused
+from billing.model.translatable_text import Text, Verbatim
+from billing.ports import Clock
+from config import DEFAULTS
+from config_addresses import is_loopback
+from providers.paypal.new_webhook import PayPalWebhook, WebhookPlan, paypal_webhook
+from providers.stripe.new_webhook import CreatedEndpoint, EndpointPlan, StripeWebhook, stripe_webhook
+
+# A provider with half its settings is refused at start, so without a webhook these stand for one. Nobody
+# knows the secret, so no notification is authentic.
+NO_SECRET = "whsec_without_notifications_"  # noqa: S105 - it begins so
+NO_WEBHOOK = "none"
+_OFTEN = "1"  # minutes between two sweeps where no notification arrives
+
+
+class WebhookSetup:
+    """The webhooks for these answers. `current`: the settings so far."""
+
+    def __init__(self, answers: Mapping[str, str], current: Mapping[str, str], clock: Clock) -> None:
+        self._answers, self._current, self._clock = answers, current, clock
+        self._url = answers.get("PUBLIC_URL", "")
+        self._stripe: EndpointPlan | None = None
+        self._paypal: WebhookPlan | None = None
+
+    def _at_stripe(self) -> AbstractAsyncContextManager[StripeWebhook]:
+        key, api_url = self._answers["STRIPE_API_KEY"], self._answers["STRIPE_API_URL"]
+        return stripe_webhook(key, api_url, f"{self._url}/webhooks/stripe", self._clock)
+
+    def _at_paypal(self, api_url: str | None = None) -> AbstractAsyncContextManager[PayPalWebhook]:
+        login = (self._answers["PAYPAL_CLIENT_ID"], self._answers["PAYPAL_CLIENT_SECRET"])
+        url = f"{self._url}/webhooks/paypal"
+        return paypal_webhook(*login, api_url or self._answers["PAYPAL_API_URL"], url, self._clock)
+
+    # Trying the credentials
+
+    async def check_stripe(self) -> None:
+        """Raise ProviderError if the key is refused, or may not list webhook endpoints."""
+        async with self._at_stripe() as stripe:
+            await stripe.check_key()
+
+    async def find_paypal(self, addresses: Sequence[str]) -> str:
+        """The address at which PayPal knows the application: the live one or the sandbox. ProviderError if
+        none does."""
+        for number, address in enumerate(addresses, start=1):
+            async with self._at_paypal(address) as paypal:
+                try:
+                    await paypal.check_credentials()
+                except ProviderRefused:
+                    if number == len(addresses):
+                        raise
+                else:
+                    return address
+        raise ProviderRefused(Text("setup.paypal_refused"))
+
+    # Deciding, and carrying out
+
+    def _reachable(self, api_url: str) -> bool:
+        """Whether a provider at this address can reach the public one. Another machine cannot reach this
+        one by its loopback address."""
+        return not _is_local(self._url) or _is_local(api_url)
+
+    async def plan(self) -> list[Text]:
+        """Look at the webhooks that exist; returns a text for each thing that will be done."""
+        says = []
+        for provider, key, api in (
+            ("Stripe", "STRIPE_API_KEY", "STRIPE_API_URL"),
+            ("PayPal", "PAYPAL_CLIENT_ID", "PAYPAL_API_URL"),
+        ):
+            if key not in self._answers:
+                continue
+            if not self._reachable(self._answers[api]):
+                says.append(Text("setup.no_webhook", provider=Verbatim(provider)))
+            else:
+                plan = await (self._plan_stripe() if provider == "Stripe" else self._plan_paypal())
+                says.append(Text("setup.at_provider", provider=Verbatim(provider), does=plan.says))
+        return says
+
+    async def _plan_stripe(self) -> EndpointPlan:
+        same_key = self._current.get("STRIPE_API_KEY") == self._answers["STRIPE_API_KEY"]
+        async with self._at_stripe() as stripe:
+            self._stripe = await stripe.plan(self._secrets(), same_key=same_key)
+        return self._stripe
+
+    async def _plan_paypal(self) -> WebhookPlan:
+        async with self._at_paypal() as paypal:
+            self._paypal = await paypal.plan()
+        return self._paypal
+
+    def _secrets(self) -> list[str]:
+        """The signing secrets so far that are real."""
+        found = self._current.get("STRIPE_WEBHOOK_SECRET", "").split(",")
+        return [one.strip() for one in found if one.strip() and not one.strip().startswith(NO_SECRET)]
+
+    async def carry_out(self, save: Callable[[Mapping[str, str]], None]) -> list[Text]:
+        """Create or repair the webhooks, `save` the settings that they give, then delete the surplus.
+
+        Raises DuesError if nothing was saved; a new endpoint at Stripe is deleted again then. Returns a text
+        for each thing that is left to do by hand.
+        """
+        created: CreatedEndpoint | None = None
+        try:
+            values: dict[str, str] = {}
+            if "STRIPE_API_KEY" in self._answers:
+                created, values["STRIPE_WEBHOOK_SECRET"] = await self._make_stripe()
+            if "PAYPAL_CLIENT_ID" in self._answers:
+                values["PAYPAL_WEBHOOK_ID"] = await self._make_paypal()
+            save({**values, **self._interval(values)})
+        except DuesError:
+            await self._undo(created)
+            raise
+        return await self._clean_up()
+
+    async def _make_stripe(self) -> tuple[CreatedEndpoint | None, str]:
+        before = self._current.get("STRIPE_WEBHOOK_SECRET", "")
+        if self._stripe is None:
+            return None, before or NO_SECRET + secrets.token_hex(32)
+        async with self._at_stripe() as stripe:
+            for endpoint_id in self._stripe.kept:
+                await stripe.repair(endpoint_id)
+            if self._stripe.kept:
+                return None, before
+            created = await stripe.create()
+        # An organisation's destination, which a key cannot list, may sign with one of the others.
+        return created, ",".join([created.secret, *self._secrets()])
+
+    async def _make_paypal(self) -> str:
+        if self._paypal is None:
+            return self._current.get("PAYPAL_WEBHOOK_ID", "") or NO_WEBHOOK
+        async with self._at_paypal() as paypal:
+            if self._paypal.kept is None:
+                return await paypal.create()
+            await paypal.repair(self._paypal.kept)
+            return self._paypal.kept
+
+    def _interval(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Sweep often where no notification arrives, and as usual once they do."""
+        name, usual = "SYNC_INTERVAL_MINUTES", DEFAULTS["SYNC_INTERVAL_MINUTES"]
+        now, silent = self._current.get(name) or usual, _is_silent(values)
+        if silent and now == usual:
+            return {name: _OFTEN}
+        return {name: usual} if not silent and _is_silent(self._current) and now == _OFTEN else {}
+
+    async def _undo(self, created: CreatedEndpoint | None) -> None:
+        if created is not None:
+            async with self._at_stripe() as stripe:
+                await stripe.delete(created.id)
+
+    async def _clean_up(self) -> list[Text]:
+        if self._stripe is None or not self._stripe.surplus:
+            return []
+        async with self._at_stripe() as stripe:
+            left = [one for one in self._stripe.surplus if not await stripe.delete(one)]
+        return [Text("setup.stripe_left", ids=[Verbatim(one) for one in left])] if left else []
+
+
+def _is_local(url: str) -> bool:
+    return is_loopback(urlsplit(url).hostname or "")
+
+
+def _is_silent(values: Mapping[str, str]) -> bool:
+    """Whether a provider has no webhook."""
+    secret, webhook = values.get("STRIPE_WEBHOOK_SECRET", ""), values.get("PAYPAL_WEBHOOK_ID", "")
+    return secret.startswith(NO_SECRET) or webhook == NO_WEBHOOK
