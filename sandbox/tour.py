@@ -108,7 +108,7 @@ class Tour(Acting):
         self.tell.does(self.mia, "presses [ Resume ] under the receipt in her messages")
         reply = await note.press("Resume")
         self.tell.reads(reply)
-        self.check("it renews again", _all(reply, "Resumed", "again"))
+        self.check("it renews again", _all(reply, "Resumed", "will renew"))
 
     async def leaving(self) -> None:
         """Mia cancels for good, and the month runs out."""
