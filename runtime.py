@@ -61,7 +61,7 @@ class Runtime:
 
     def discord_readings(self) -> Readings:
         """The Discord client's readings for /metrics."""
-        return {} if self.bot is None else {**self.bot.gateway.readings()}
+        return {} if self.bot is None else {**self.bot.readings()}
 
     def discord_fault(self) -> str | None:
         """Why the bot accepts no commands; None while it does."""

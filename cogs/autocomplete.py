@@ -92,11 +92,11 @@ async def shared_servers(interaction: Interaction) -> list[int]:
     theirs = {
         s.binding.guild_id for s in await ports.ledger.load_subscriptions_of(interaction.user.id) if s.binding
     }
-    asked = [g for g in sorted(theirs) if client.get_guild(g) and await ports.ledger.load_plans(g)]
+    asked = [g for g in sorted(theirs) if client.may_be_in(g) and await ports.ledger.load_plans(g)]
     async for guild_id in every_seller(ports.ledger, removed=False):
         if len(asked) >= SERVERS_ASKED:
             break
-        if guild_id not in theirs and client.get_guild(guild_id):
+        if guild_id not in theirs and client.may_be_in(guild_id):
             asked.append(guild_id)
     asked = asked[:SERVERS_ASKED]
     tasks = [asyncio.create_task(_is_member(client, g, interaction.user.id)) for g in asked]

@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import aiohttp
 import discord
@@ -17,24 +17,28 @@ from discord import app_commands
 from discord.ext import commands
 
 from billing.errors import DuesError
-from billing.use_cases.operators import tell_gateway_closed
 from cogs.brake import Brakes
 from cogs.cancel import Cancel
 from cogs.core.bot_interface import BaseBot, Interaction
 from cogs.core.components import Action, dispatch, is_press
 from cogs.core.discord_rate_limits import time_limits
 from cogs.core.gateway_recovery import (
-    TRIED_HOURLY,
     GatewayState,
-    IdentifiesLow,
-    check_identifies,
+    ask_gateway,
     drop_unreadable,
-    set_up_gateway,
+    end_all,
     tell_of_updates,
     wait_until_ended,
-    why_closed,
 )
 from cogs.core.interactions import NOBODY, locale_of, remember_locale
+from cogs.core.shards import (
+    IdentifyTurns,
+    ShardConnection,
+    ShardCountChanged,
+    number_shards,
+    shard_of,
+    why_down,
+)
 from cogs.core.startup import TokenRefused
 from cogs.doctor import Doctor
 from cogs.error_handler import LATE, is_worth_a_trace, report_error
@@ -49,7 +53,7 @@ from cogs.role_retries import RoleSync
 from cogs.subscribe import Subscribe
 from cogs.subscriptions import Subscriptions
 from cogs.translator import Translator
-from i18n import speak, tr
+from i18n import speak
 
 if TYPE_CHECKING:
     from billing.ports import Ports
@@ -60,11 +64,6 @@ log = logging.getLogger(__name__)
 LIMIT_PATIENCE = 30.0
 STREAM_PAUSE = 0.5  # seconds without another server until "ready"; the bot does not wait for members
 LOGIN_AGAIN = 15  # seconds
-GATEWAY_AGAIN = 5  # seconds
-# Seconds between identifies while connections keep breaking: Discord resets the token of a bot that
-# identifies a thousand times in a day.
-LONGEST_PAUSE, HELD = 160, 600
-AUTHENTICATION_FAILED = 4004  # Discord, 'Gateway Close Event Codes'
 READY_PATIENCE = 20  # seconds
 CLOSE_PATIENCE = 2  # seconds
 
@@ -109,13 +108,12 @@ class DuesBot(BaseBot):
         self.memberships: dict[tuple[int, int], tuple[bool, float]] = {}
         self.owners: tuple[frozenset[int], float] = (frozenset(), 0.0)
         self.gateway = GatewayState()
-        self._online = False
-        self._connecting: asyncio.Task[Any] | None = None
-        self._broken = 0  # broken connections in quick succession
+        self.connections: list[ShardConnection] = []
+        self._connecting: list[asyncio.Task[NoReturn]] = []
+        self._closing = False
         tell_of_updates(self)
         drop_unreadable(self, self.gateway)
         time_limits(self, self.gateway)
-        set_up_gateway()
 
     async def setup(self, ports: Ports) -> None:
         """Store the ports that the commands use. Call this once, before login."""
@@ -138,73 +136,33 @@ class DuesBot(BaseBot):
         await self._log_in(token)
         starting = asyncio.create_task(self._start_when_ready(started))
         try:
-            while (pause := await self._stay_connected()) is not None:
-                await self.ports.clock.sleep(pause)
+            await self.connect()
         finally:
             starting.cancel()
 
-    async def _stay_connected(self) -> float | None:
-        """Stay connected until the connection ends.
+    async def connect(self, *, reconnect: bool = True) -> None:
+        """Stay connected with as many shards as Discord recommends, until the bot is closed.
 
-        Returns the seconds to wait before connecting again, or None if the bot was closed. discord.py 2.7
-        cannot handle a first connection that fails, because it tries to resume a session that never existed,
-        and it closes the whole client on the codes in FATAL_CLOSES.
+        Raises TokenRefused.
         """
-        began = asyncio.get_running_loop().time()
-        self._connecting = asyncio.create_task(self.connect())
-        try:
-            await wait_until_ended(self._connecting)
-        except discord.PrivilegedIntentsRequired:
-            return await self._close_for_good(4014)
-        except discord.ConnectionClosed as closed:
-            if closed.code == AUTHENTICATION_FAILED:
-                raise TokenRefused from None
-            return await self._close_for_good(closed.code)
-        except IdentifiesLow as low:
-            log.warning("%s", low)
-            self.gateway.fault = str(low)
-            await self._drop_connection()
-            return low.wait
-        except Exception as error:
-            if self._was_connected() or not isinstance(error, AttributeError):
-                log.exception("the gateway sent something unreadable; connecting again")
-            if self._was_connected():
-                held = asyncio.get_running_loop().time() - began >= HELD
-                self._broken = 0 if held else self._broken + 1
-                await self._drop_connection()
-            return min(GATEWAY_AGAIN << self._broken, LONGEST_PAUSE)
-        finally:
-            self._connecting = None
-        return None
+        turns = IdentifyTurns(self)
+        while not self._closing:
+            await ask_gateway(self, self.gateway)
+            self.connections = number_shards(self, self.gateway.shards, turns)
+            log.info("Connecting to Discord with %d shards", len(self.connections))
+            self._connecting = [asyncio.create_task(one.stay_connected()) for one in self.connections]
+            with contextlib.suppress(ShardCountChanged):
+                await wait_until_ended(*self._connecting)
 
-    async def _close_for_good(self, code: int) -> float:
-        """Report that the gateway stays closed until a person acts, and return how long to wait, in seconds.
-
-        Roles can still be set over REST, and the providers' notifications are still accepted.
-        """
-        self._online = False
-        self.gateway.fault = why_closed(code)
-        self.gateway.closed_at = self.gateway.closed_at or self.ports.now()
-        log.error("%s Commands are not taken until then; the next try is in an hour.", self.gateway.fault)
-        try:
-            await tell_gateway_closed(self.ports, code, self.gateway.closed_at)
-        except DuesError as error:
-            log.warning("the closed gateway is told of later: %s", error)
-        return TRIED_HOURLY
-
-    async def _drop_connection(self) -> None:
-        self._online = False
-        if self._was_connected():
-            await self.ws.close()
-
-    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Raise IdentifiesLow if another identify might cost the token. discord.py calls this."""
-        await check_identifies(self, self.gateway)
-        await super().before_identify_hook(shard_id, initial=initial)
-
-    def _was_connected(self) -> bool:
-        socket: object | None = self.ws
-        return socket is not None
+    def _get_websocket(
+        self, guild_id: int | None = None, *, shard_id: int | None = None
+    ) -> discord.gateway.DiscordWebSocket:
+        """Return the socket over which discord.py asks for a server's members."""
+        number = shard_of(guild_id or 0, len(self.connections)) if shard_id is None else shard_id
+        socket = self.connections[number].socket
+        if socket is None:
+            raise RuntimeError("the shard is not connected")
+        return socket
 
     async def _log_in(self, token: str) -> None:
         while True:
@@ -228,28 +186,45 @@ class DuesBot(BaseBot):
         started()
 
     async def close(self) -> None:
-        """Finish pending answers, then close the client.
-
-        discord.py also calls this after a fatal close of the gateway. The client then stays open, because
-        roles are set over REST.
-        """
-        if self._connecting is not None and self._connecting is asyncio.current_task():
-            return
+        """Finish pending answers, then close the client."""
         under_way = find_answers_under_way()
         if under_way and not self.is_closed():
             await asyncio.wait(under_way, timeout=CLOSE_PATIENCE)
+        self._closing = True
+        await end_all(self._connecting)
         await super().close()
 
     def is_online(self) -> bool:
-        """Return True if the gateway is delivering events.
+        """Return True if every shard delivers events.
 
-        discord.py's `is_ready` stays true after the connection breaks.
+        discord.py's `is_ready` stays true after a connection breaks.
         """
-        return self._online and self.is_ready()
+        return bool(self.connections) and all(one.online for one in self.connections) and self.is_ready()
+
+    def hears_any(self) -> bool:
+        """Return True if at least one shard delivers events."""
+        return any(one.online for one in self.connections)
+
+    def hears(self, guild_id: int) -> bool:
+        """Return True if the shard of this server delivers events."""
+        many = len(self.connections)
+        return bool(many) and self.connections[shard_of(guild_id, many)].online
 
     def why_offline(self) -> str | None:
-        """Return the reason why the bot accepts no commands, for the owner; None while it accepts them."""
-        return None if self.is_online() else self.gateway.fault or tr("setup.not_connected")
+        """Return the reason why the bot accepts no commands in all or some servers, for the owner.
+
+        None while it accepts them, or while one of several shards has just broken.
+        """
+        return why_down(self.connections, self.ports.clock.now(), ready=self.is_ready())
+
+    def readings(self) -> dict[str, float]:
+        """Return the gauges for /metrics."""
+        connected = sum(one.online for one in self.connections)
+        return {
+            **self.gateway.readings(),
+            "dues_gateway_shards": float(len(self.connections)),
+            "dues_gateway_shards_connected": float(connected),
+        }
 
     async def setup_hook(self) -> None:
         """Register the commands after login, before the gateway connects.
@@ -292,18 +267,6 @@ class DuesBot(BaseBot):
             except Exception as error:  # noqa: BLE001 -- the handler of last resort: it logs and reports
                 await report_error(interaction, error)
         await remember_locale(interaction)
-
-    async def on_connect(self) -> None:
-        """Record that the gateway has accepted the connection."""
-        self._online, self.gateway.fault, self.gateway.closed_at = True, None, None
-
-    async def on_resumed(self) -> None:
-        """Record that the connection was resumed after a break."""
-        self._online, self.gateway.fault = True, None
-
-    async def on_disconnect(self) -> None:
-        """Record the break; discord.py connects again by itself."""
-        self._online = False
 
     async def on_error(self, event: str, /, *_: Any, **__: Any) -> None:
         """Log that an event handler failed; the next sweep catches up on its work."""

@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from billing.errors import GuildGone, RoleAboveBot, RoleGone, RolesNotPermitted
+from billing.errors import RoleAboveBot, RoleGone, RolesNotPermitted
 from billing.model import Finding, GuildSettings, Plan
 from billing.model.translatable_text import Text
 from billing.use_cases.doctor import diagnose, find_key, fix
@@ -89,14 +89,13 @@ async def _fix(interaction: Interaction, guild_id: int, findings: list[Finding])
 async def examine(interaction: Interaction, guild_id: int) -> list[Finding]:
     """Return all findings: about Discord first, then about the ledger and the providers."""
     ports = interaction.client.ports
-    guild = interaction.client.get_guild(guild_id)
-    if guild is None:
-        raise GuildGone
+    guild = interaction.client.find_guild(guild_id)
     require_seen(guild)
     plans = await ports.ledger.load_plans(guild_id, removed=True)
     settings = await ports.ledger.load_guild_settings(guild_id)
     missed = any(RoleGone.user_message in why for _, why in await ports.ledger.load_parked(guild_id))
     found = [
+        *_gateway(interaction.client.why_offline()),
         _manage_roles(guild),
         *_roles(guild, plans, missed=missed),
         _notice_channel(guild, settings),
@@ -117,6 +116,12 @@ def _paywall(guild: discord.Guild, plans: list[Plan], reader: discord.User | dis
     visible = frozenset(c.id for c in channels if c.permissions_for(reader).view_channel)
     server = read_permissions(guild)
     return leak_findings(find_leaks(server, sold), visible, len(channels) - len(server.channels))
+
+
+def _gateway(fault: str | None) -> list[Finding]:
+    """Return a finding while the connection for some other servers is down."""
+    what = tr("doctor.label.gateway")
+    return [] if fault is None else [Finding(what, False, fault, tr("doctor.gateway_cure"))]
 
 
 def _manage_roles(guild: discord.Guild) -> Finding:

@@ -10,7 +10,7 @@ from discord import app_commands
 from discord.ext import commands
 from discord.ui import Item
 
-from billing.errors import Conflict, DuesError, GuildGone, NotFound, ProviderNotFound
+from billing.errors import Conflict, DuesError, NotFound, ProviderNotFound
 from billing.model import Binding, BoundBy, Plan, SubscriptionKey
 from billing.model.translatable_text import Text
 from billing.use_cases.link_member import (
@@ -192,9 +192,7 @@ def _require_sellable(interaction: Interaction, guild_id: int, plan: Plan) -> No
     if interaction.guild_id == guild_id:
         require_plan_sellable(interaction, plan)
         return
-    guild = interaction.client.get_guild(guild_id)
-    if guild is None:
-        raise GuildGone
+    guild = interaction.client.find_guild(guild_id)
     if guild.owner_id != interaction.user.id:
         raise Conflict(Text("error.link_in_the_server"))
 

@@ -115,10 +115,11 @@ class RoleSync(commands.Cog):
         self._wake(guild.id)
 
     @commands.Cog.listener()
-    async def on_ready(self) -> None:
-        """Retry the waiting members of all servers, because changes may have been missed while offline."""
+    async def on_shard_ready(self, shard_id: int) -> None:
+        """Retry the waiting members of a shard's servers, because changes may have been missed meanwhile."""
         for guild in self._bot.guilds:
-            self._wake(guild.id)
+            if guild.shard_id == shard_id:
+                self._wake(guild.id)
 
     def _wake(self, guild_id: int) -> None:
         """Queue a server's waiting members after SETTLING seconds, once for all changes until then."""

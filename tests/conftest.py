@@ -63,7 +63,7 @@ def chromium() -> str:
 @pytest.fixture(autouse=True)
 def no_gateway_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """Restore discord.py's gateway address, which a test that runs the whole program changes."""
-    monkeypatch.setattr("cogs.core.gateway_recovery.ClosingWebSocket.fixed", None)
+    monkeypatch.setattr("cogs.core.gateway_recovery.GatewaySocket.fixed", None)
 
 
 @pytest.fixture(autouse=True)

@@ -82,6 +82,10 @@ READ: Mapping[str, Reading] = {
     "dues_discord_limit_wait_seconds": Reading(
         "Seconds that calls have waited for Discord's rate limits", counts=True
     ),
+    "dues_gateway_shards": Reading(
+        "Connections to Discord that the bot needs, one for a part of the servers"
+    ),
+    "dues_gateway_shards_connected": Reading("Connections to Discord that are open"),
     "dues_gateway_events_dropped": Reading("Events from Discord that could not be read", counts=True),
     "dues_event_loop_lag_seconds": Reading("How late the event loop was at worst within the last minute"),
 }

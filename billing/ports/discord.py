@@ -19,13 +19,15 @@ class RoleGateway(Protocol):
         """Return those of the given members (at most 100) who are in the server, with their roles.
 
         Uses the gateway connection, not a REST call; a role created moments ago may be missing. Raises
-        GuildGone if the bot is not in the server, GuildOutage if Discord cannot currently serve it."""
+        GuildGone if the bot is not in the server, GuildOutage if Discord cannot currently serve it, or if of
+        several connections the one for this server is down."""
 
     async def fetch_owners(self) -> frozenset[int]:
         """The Discord ids of the application's owner, or of its team."""
 
     def is_in(self, guild_id: int) -> bool:
-        """True if the bot is in this server, according to the gateway."""
+        """True if the bot is in this server, according to the gateway, or if the gateway cannot tell because
+        its connection for this server is down."""
 
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str

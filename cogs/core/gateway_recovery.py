@@ -1,14 +1,14 @@
 """Keeps the bot connected to Discord's gateway in cases that discord.py 2.7 does not handle.
 
-An unreadable event is dropped instead of breaking the connection, the daily number of identifies is not used
-up, and a fatal close leaves the rest of the program running.
+An unreadable event is dropped instead of breaking the connection, and the daily number of identifies is not
+used up.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -56,17 +56,19 @@ def why_closed(code: int) -> str:
 
 @dataclass
 class GatewayState:
-    """The state of the connection to Discord's gateway.
+    """Facts about Discord's gateway.
 
-    `fault`: a sentence for the owner, None if waiting is enough. `closed_at`: when the gateway was closed for
-    good, if it was. `identifies_left`: the number left today, None until Discord says it. `dropped`: the
-    number of events that discord.py could not read. `waited`: the seconds that calls have waited for rate
-    limits.
+    `shards`: the number that Discord recommends. `at_once`: how many of them may identify in five seconds
+    (`max_concurrency`). `identifies_left`: the number left of `identifies_a_day`, for another `reset_after`
+    seconds; None until Discord says it. `dropped`: the number of events that discord.py could not read.
+    `waited`: the seconds that calls have waited for rate limits.
     """
 
-    fault: str | None = None
-    closed_at: int | None = None
+    shards: int = 1
+    at_once: int = 1
     identifies_left: int | None = None
+    identifies_a_day: int = 1000
+    reset_after: float = 0.0
     dropped: int = 0
     waited: float = 0.0
 
@@ -88,13 +90,19 @@ class IdentifiesLow(Exception):  # noqa: N818 - named by what happened, like the
         self.wait = wait
 
 
-class ClosingWebSocket(discord.gateway.DiscordWebSocket):
-    """discord.py's connection, changed so that it closes when it may not identify.
-
-    discord.py would leave the connection open.
-    """
+class GatewaySocket(discord.gateway.DiscordWebSocket):
+    """discord.py's connection to the gateway."""
 
     fixed: ClassVar[yarl.URL | None] = None
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, *, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(socket, loop=loop)
+        self._greetings = [self.wait_for(event, lambda _: True) for event in ("READY", "RESUMED")]
+
+    @property
+    def established(self) -> bool:
+        """Return True once Discord has accepted a session or resumed it."""
+        return any(greeting.done() for greeting in self._greetings)
 
     async def received_message(self, msg: Any, /) -> None:
         """Handle a message, but keep the gateway address that the owner configured, such as a proxy's.
@@ -105,29 +113,32 @@ class ClosingWebSocket(discord.gateway.DiscordWebSocket):
         if self.fixed is not None:
             self.gateway = self.fixed
 
-    async def identify(self) -> None:
-        """Identify the bot. Passes on IdentifiesLow from the client's hook."""
-        try:
-            await super().identify()
-        except IdentifiesLow:
-            await self.close()
-            raise
 
+async def wait_until_ended(*connecting: asyncio.Task[Any]) -> None:
+    """Wait until the first of the tasks ends, end the others, and raise the first error.
 
-async def wait_until_ended(connecting: asyncio.Task[None]) -> None:
-    """Wait for the task and raise its error; if the caller is cancelled, end the task first.
-
-    discord.py connects with `asyncio.wait_for`, which before Python 3.12 may drop a cancellation that arrives
-    just as the connection fails (github.com/python/cpython/issues/86296). The program would then connect for
-    ever instead of stopping, so the cancellation is repeated until the task has ended.
+    If the caller is cancelled, all tasks are ended first.
     """
     try:
-        await asyncio.wait({connecting})
+        await asyncio.wait(connecting, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        while not connecting.done():
-            connecting.cancel()
-            await asyncio.wait({connecting}, timeout=0.2)
-    connecting.result()
+        await end_all(connecting)
+    for error in [task.exception() for task in connecting if not task.cancelled()]:
+        if error is not None:
+            raise error
+
+
+async def end_all(connecting: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until they have ended.
+
+    The libraries use `asyncio.wait_for`, which before Python 3.12 may drop a cancellation that arrives just
+    as the connection fails (github.com/python/cpython/issues/86296). The program would then connect for ever
+    instead of stopping, so the cancellation is repeated.
+    """
+    while left := [task for task in connecting if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=0.2)
 
 
 def drop_unreadable(client: discord.Client, state: GatewayState) -> None:
@@ -178,16 +189,16 @@ def tell_of_updates(client: discord.Client) -> None:
     parsers["GUILD_MEMBER_UPDATE"] = parse_and_tell
 
 
-async def check_identifies(client: discord.Client, state: GatewayState) -> None:
-    """Raise IdentifiesLow if another identify is not safe now.
+async def ask_gateway(client: discord.Client, state: GatewayState) -> bool:
+    """Ask Discord how many shards it recommends and how many identifies are left today.
 
-    If Discord does not say how many are left, identifying is allowed; the pauses between connections limit
-    the rate.
+    Returns False if it does not answer; the state then stays as it was.
     """
     try:
         answer = await client.http.request(discord.http.Route("GET", "/gateway/bot"))
-        limit = answer["session_start_limit"]
-        left, wait = int(limit["remaining"]), limit["reset_after"] / 1000
+        shards, limit = int(answer["shards"]), answer["session_start_limit"]
+        left, a_day = int(limit["remaining"]), int(limit.get("total", 1000))
+        wait, at_once = limit["reset_after"] / 1000, int(limit.get("max_concurrency", 1))
     except (
         discord.DiscordException,
         aiohttp.ClientError,
@@ -197,30 +208,20 @@ async def check_identifies(client: discord.Client, state: GatewayState) -> None:
         ValueError,
     ) as error:
         log.warning("Discord did not say how many identifies are left: %s", type(error).__name__)
-        return
-    state.identifies_left = left
-    if left < min(FEW_IDENTIFIES, int(limit.get("total", 1000)) // 2) and wait > 0:
-        raise IdentifiesLow(wait / max(left, 1))
-
-
-def set_up_gateway() -> None:
-    """Apply the changes of this module to every client of this process.
-
-    discord.py logs each broken connection as an ERROR with a traceback; this makes it a single WARNING line.
-    """
-    discord.client.DiscordWebSocket = ClosingWebSocket  # type: ignore[misc]  # discord.py has no setting for it
-    logging.getLogger("discord.client").addFilter(_shorten)
-
-
-def _shorten(record: logging.LogRecord) -> bool:
-    if record.exc_info and record.msg.startswith("Attempting a reconnect"):
-        cause = record.exc_info[1]
-        pause = record.args[0] if isinstance(record.args, tuple) and record.args else 0.0
-        log.warning(
-            "The connection to Discord broke (%s: %s); connecting again in %.1f s",
-            type(cause).__name__,
-            cause,
-            pause,
-        )
         return False
+    state.shards, state.at_once = max(shards, 1), max(at_once, 1)
+    state.identifies_left, state.identifies_a_day, state.reset_after = left, a_day, wait
     return True
+
+
+async def check_identifies(client: discord.Client, state: GatewayState) -> None:
+    """Raise IdentifiesLow if another identify is not safe now.
+
+    If Discord does not say how many are left, identifying is allowed; the pauses between connections limit
+    the rate.
+    """
+    if not await ask_gateway(client, state) or state.identifies_left is None:
+        return
+    few, wait = min(FEW_IDENTIFIES, state.identifies_a_day // 2), state.reset_after
+    if state.identifies_left < few and wait > 0:
+        raise IdentifiesLow(wait / max(state.identifies_left, 1))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from billing.errors import GuildGone, LedgerError, NotAllowed
+from billing.errors import LedgerError, NotAllowed
 from i18n import tr
 
 if TYPE_CHECKING:
@@ -85,9 +85,7 @@ async def _permissions(interaction: Interaction, guild_id: int) -> discord.Permi
     not count. Outside of the server, for example for a button in the owner's DM, the member is fetched from
     Discord.
     """
-    guild = interaction.client.get_guild(guild_id)
-    if guild is None:
-        raise GuildGone
+    guild = interaction.client.find_guild(guild_id)
     if isinstance(interaction.user, discord.Member) and interaction.guild_id == guild_id:
         return interaction.user.guild_permissions
     if guild.owner_id == interaction.user.id:

@@ -21,7 +21,7 @@ from billing.fd_limit import kind_of
 from billing.model import Finding
 from billing.model.translatable_text import Text
 from billing.ports import Clock
-from cogs.core.gateway_recovery import ClosingWebSocket
+from cogs.core.gateway_recovery import GatewaySocket
 from i18n import tr
 
 log = logging.getLogger(__name__)
@@ -88,14 +88,14 @@ def use_discord(api_url: str, gateway_url: str | None) -> None:
     """Set the base address of discord.py's REST calls (with /api/v10) and, if given, of its gateway."""
     discord.http.Route.BASE = api_url
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # the bot does not use voice
-    ClosingWebSocket.fixed = None if gateway_url is None else yarl.URL(gateway_url)
+    GatewaySocket.fixed = None if gateway_url is None else yarl.URL(gateway_url)
     use_gateway(gateway_url)
 
 
 def use_gateway(url: str | None) -> None:
     """Set discord.py's gateway address to `url`, unless the owner configured another one."""
     if url is not None:
-        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = ClosingWebSocket.fixed or yarl.URL(url)
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = GatewaySocket.fixed or yarl.URL(url)
 
 
 async def fetch_application(token: str) -> ApplicationInfo:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,8 @@ class DiscordRoles:
     def __init__(self, bot: BaseBot) -> None:
         self._bot = bot
         self._turns = KeyedLocks()
-        self._told, self._to_skip = False, 0
+        self._told: set[int] = set()  # the shards that answered when last asked
+        self._to_skip: Counter[int] = Counter()  # lookups, by shard
 
     async def fetch_member(self, guild_id: int, member_id: int) -> Seen:
         """Fetch a member's roles as RoleGateway describes.
@@ -69,34 +71,41 @@ class DiscordRoles:
         """Look up several members as RoleGateway describes.
 
         The gateway returns members by their ids without any intent (Discord, 'Request Guild Members'), and
-        discord.py keeps to its limit of 120 requests a minute.
+        discord.py keeps to its limit of 120 requests a minute for each shard.
         """
-        if not self._bot.is_online():
+        if not self._bot.hears_any():
             raise DiscordUnavailable(detail="the gateway is not connected")
-        guild = self._bot.get_guild(guild_id)
-        if guild is None:
-            raise GuildGone(detail="not among the bot's servers")
+        if not self._bot.hears(guild_id):
+            raise GuildOutage(detail="its shard is not connected")
+        guild = self._bot.find_guild(guild_id)
         if guild.unavailable:
             raise GuildOutage
-        if self._to_skip:
-            self._to_skip -= 1
-            raise DiscordUnavailable(detail="the gateway did not tell of members when last asked")
+        shard = guild.shard_id
+        if self._to_skip[shard]:
+            self._to_skip[shard] -= 1
+            silent = DiscordUnavailable(detail="the gateway did not tell of members when last asked")
+            raise self._put_off(silent)
         try:
-            async with asyncio.timeout(LOOK_PATIENCE if self._told else FIRST_PATIENCE):
+            async with asyncio.timeout(LOOK_PATIENCE if shard in self._told else FIRST_PATIENCE):
                 found = await guild.query_members(user_ids=list(member_ids), limit=100, cache=False)
         except (*FAULTS, RuntimeError) as error:  # the connection is broken or breaks during the request
-            self._told, self._to_skip = False, SKIPPED if isinstance(error, TimeoutError) else 0
-            raise translate(error) from error
-        self._told = True
+            self._told.discard(shard)
+            self._to_skip[shard] = SKIPPED if isinstance(error, TimeoutError) else 0
+            raise self._put_off(translate(error)) from error
+        self._told.add(shard)
         return {m.id: Seen(frozenset(role.id for role in m.roles), m.pending) for m in found}
+
+    def _put_off(self, error: DiscordError) -> DiscordError:
+        """Return a lookup's error; while other shards answer, one that concerns this server alone."""
+        return GuildOutage(detail=str(error)) if self._told else error
 
     async def fetch_owners(self) -> frozenset[int]:
         """Return the ids of the application's owner and of team members who may change it."""
         return await load_owners(self._bot)
 
     def is_in(self, guild_id: int) -> bool:
-        """Return True if the bot is in the server, even during an outage of that server."""
-        return self._bot.get_guild(guild_id) is not None
+        """Return True unless the server's shard is connected and the bot is not in the server."""
+        return self._bot.may_be_in(guild_id)
 
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str

@@ -16,6 +16,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 
 import cogs.bot
+import cogs.core.shards
 import cogs.gateways.roles
 from billing.model import Plan
 from billing.ports import Arrivals, Ports, Provider, RoleLatency
@@ -252,6 +253,7 @@ async def running(app: AppHarness, *, sweeps: float = 3600.0) -> AsyncIterator[P
     async with AsyncExitStack() as stack:
         stack.enter_context(patch.object(cogs.gateways.roles, "SETTLING", 0.02))
         stack.enter_context(patch.object(cogs.bot, "STREAM_PAUSE", 0.05))
+        stack.enter_context(patch.object(cogs.core.shards, "IDENTIFY_PAUSE", 0.0))
         woken: list[OnChange] = [app.changed.set]
         ledger = await SqliteLedger.open(app.path, lambda: _wake(woken))
         stack.push_async_callback(ledger.close)
@@ -298,7 +300,7 @@ async def running(app: AppHarness, *, sweeps: float = 3600.0) -> AsyncIterator[P
             ports.arrivals,
             sync_interval=sweeps,
             metrics=metrics,
-            discord_readings=lambda: {**bot.gateway.readings()},
+            discord_readings=lambda: {**bot.readings()},
         )
         listener.webhooks.pace = ports.pace
         await stack.enter_async_context(listening(listener.application(), "127.0.0.1", app.port, 1.0))

@@ -86,6 +86,13 @@ async def test_member_commands_are_described_in_german_and_keep_their_names(app:
     assert which["description_localizations"] == {"de": "Welches Abo, falls du mehrere hast"}
 
 
+def session_of(bot: DuesBot) -> str | None:
+    """The session of the bot's only shard."""
+    (shard,) = bot.connections
+    assert shard.socket is not None
+    return shard.socket.session_id
+
+
 async def lives(app: AppHarness) -> int:
     """Start and stop the program; how often the commands were registered meanwhile."""
     feed = app.world.subscribe()
@@ -128,7 +135,9 @@ async def test_the_bot_is_offline_after_a_disconnect_until_it_resumes(app: AppHa
     assert app.process is not None
     bot = app.process.bot
     assert bot.is_online()
-    waits = [asyncio.create_task(bot.wait_for(event, timeout=20)) for event in ("disconnect", "resumed")]
+    waits = [
+        asyncio.create_task(bot.wait_for(event, timeout=20)) for event in ("shard_disconnect", "resumed")
+    ]
     await asyncio.sleep(0)
     app.world.hub.drop(app.application)
     await waits[0]
@@ -140,8 +149,8 @@ async def test_the_bot_is_offline_after_a_disconnect_until_it_resumes(app: AppHa
 async def test_an_unreadable_gateway_message_ends_the_connection_only(
     app: AppHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("cogs.bot.GATEWAY_AGAIN", FAR)
-    monkeypatch.setattr("cogs.bot.LONGEST_PAUSE", 5 * FAR)
+    monkeypatch.setattr("cogs.core.shards.GATEWAY_AGAIN", FAR)
+    monkeypatch.setattr("cogs.core.shards.LONGEST_PAUSE", 5 * FAR)
     assert app.process is not None
     bot, pauses, pausing, over = app.process.bot, list[float](), asyncio.Event(), asyncio.Event()
     sleep_on = bot.ports.clock.sleep
@@ -167,7 +176,7 @@ async def test_an_unreadable_gateway_message_ends_the_connection_only(
         await asyncio.sleep(0)  # so that it listens
         over.set()
         await back
-        assert bot.ws.session_id != session.id
+        assert session_of(bot) != session.id
     assert pauses == [2, 4, 5]
     assert bot.is_online()
     assert (
@@ -196,7 +205,7 @@ async def test_the_bot_starts_once_the_gateway_is_reachable(
 ) -> None:
     where = discord.gateway.DiscordWebSocket
     there = where.DEFAULT_GATEWAY
-    monkeypatch.setattr("cogs.bot.GATEWAY_AGAIN", 0)
+    monkeypatch.setattr("cogs.core.shards.GATEWAY_AGAIN", 0)
     monkeypatch.setattr(where, "DEFAULT_GATEWAY", yarl.URL(f"ws://127.0.0.1:{free_port()}"))
     waits = []
 

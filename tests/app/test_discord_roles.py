@@ -87,7 +87,8 @@ async def test_fetching_members_raises_without_a_server_or_a_connection(app: App
     with pytest.raises(GuildGone):
         await app.ports.roles.look(1, [app.bob.id])
     assert app.process is not None
-    await app.process.bot.on_disconnect()
+    (shard,) = app.process.bot.connections
+    shard.socket = None
     with pytest.raises(DiscordUnavailable):
         await app.ports.roles.look(app.guild.id, [app.bob.id])
 

@@ -15,11 +15,12 @@ import yarl
 
 from billing.model import Seen
 from cogs.bot import DuesBot
-from cogs.core.gateway_recovery import ClosingWebSocket
+from cogs.core.gateway_recovery import GatewaySocket
 from cogs.core.startup import use_discord, use_gateway
 from standins.discord import routes_apps
 from tests.app import harness as parts
 from tests.app.harness import AppHarness, running
+from tests.app.test_bot import session_of
 
 
 def send(app: AppHarness, event: str, data: dict[str, Any]) -> None:
@@ -53,7 +54,7 @@ async def test_an_unreadable_gateway_event_is_dropped_alone(
     app: AppHarness, caplog: pytest.LogCaptureFixture, event: str, data: dict[str, Any]
 ) -> None:
     bot = bot_of(app)
-    session = bot.ws.session_id
+    session = session_of(bot)
     sent = {key: str(app.guild.id) if value == "GUILD" else value for key, value in data.items()}
     send(app, event, sent)
     await dropped(bot, 1)
@@ -62,7 +63,7 @@ async def test_an_unreadable_gateway_event_is_dropped_alone(
         "The bot couldn't find an active subscription of yours"
         in (await app.bob.run(app.guild, "subscriptions")).text
     )
-    assert bot.ws.session_id == session
+    assert session_of(bot) == session
     assert f"Dropped a {event} event" in caplog.text
 
 
@@ -110,7 +111,7 @@ async def pauses(idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch) -> Async
         await found.over.wait()
 
     monkeypatch.setattr("cogs.bot.READY_PATIENCE", 0.2)
-    monkeypatch.setattr("cogs.bot.TRIED_HOURLY", 3601)
+    monkeypatch.setattr("cogs.core.shards.TRIED_HOURLY", 3601)
     monkeypatch.setattr(idle_app.clock, "sleep", noted)
     yield found
     found.over.set()
@@ -183,9 +184,7 @@ async def test_a_broken_gateway_connection_is_one_warning_line(
         monkeypatch.setattr(discord.gateway.DiscordWebSocket, "poll_event", broken_once(monkeypatch))
         send(idle_app, "NOTHING_KNOWN", {})
         await waits
-    lines = [
-        r for r in caplog.records if r.name == "cogs.core.gateway_recovery" and r.levelno >= logging.WARNING
-    ]
+    lines = [r for r in caplog.records if r.name == "cogs.core.shards" and r.levelno >= logging.WARNING]
     assert [(r.levelname, r.exc_info) for r in lines] == [("WARNING", None)]
     assert "connecting again" in lines[0].getMessage()
 
@@ -206,12 +205,12 @@ async def test_a_configured_gateway_address_is_used_for_resuming_too(
 ) -> None:
     own = f"{idle_app.discord.gateway_url}/proxied"
     monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", None)
-    monkeypatch.setattr(ClosingWebSocket, "fixed", None)
+    monkeypatch.setattr(GatewaySocket, "fixed", None)
     api = discord.http.Route.BASE
     use_discord(api, own)
     use_gateway("wss://gateway.discord.gg")
     assert str(discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY) == own
-    socket = ClosingWebSocket.__new__(ClosingWebSocket)
+    socket = GatewaySocket.__new__(GatewaySocket)
     monkeypatch.setattr(discord.gateway.DiscordWebSocket, "received_message", names_another)
     await socket.received_message("{}")
     assert str(socket.gateway) == own

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import setup_wizard
-from cogs.core.gateway_recovery import ClosingWebSocket
+from cogs.core.gateway_recovery import GatewaySocket
 from standins.clock import MovableClock
 from standins.discord import DiscordServer, DiscordWorld
 from standins.paypal import PayPalServer
@@ -22,7 +22,7 @@ async def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(setup_wizard, "check", checked)
-    monkeypatch.setattr(ClosingWebSocket, "fixed", None)
+    monkeypatch.setattr(GatewaySocket, "fixed", None)
     clock = MovableClock()
     world = DiscordWorld(clock)
     application = world.add_application(TOKEN, name="Dues")

@@ -22,6 +22,7 @@ import discord
 import stripe
 from multidict import CIMultiDict
 
+from cogs.core.bot_interface import BaseBot
 from standins.discord import Application, DiscordWorld, Guild
 from standins.discord import faults as discord_faults
 from standins.discord.errors import ApiError
@@ -216,6 +217,7 @@ class KnownGuild:
 
     world: DiscordWorld
     guild: Guild
+    shard_id: int = 0
     me: Any = field(default_factory=lambda: SimpleNamespace(guild_permissions=discord.Permissions.none()))
 
     @property
@@ -254,8 +256,13 @@ class DiscordWire:
         self.owners = (frozenset[int](), math.inf)
         self._pause, self._unclear = pause, unclear
 
-    def is_online(self) -> bool:
+    def hears_any(self) -> bool:
         return True
+
+    def hears(self, guild_id: int) -> bool:
+        return True
+
+    find_guild, may_be_in = BaseBot.find_guild, BaseBot.may_be_in
 
     def get_guild(self, guild_id: int) -> KnownGuild | None:
         """discord.py's cache."""
@@ -263,8 +270,8 @@ class DiscordWire:
         return KnownGuild(self.world, guild) if guild and self.own_id in guild.members else None
 
     @property
-    def guilds(self) -> list[Guild]:
-        return list(self.world.guilds.values())
+    def guilds(self) -> list[Any]:
+        return [SimpleNamespace(id=guild_id, shard_id=0) for guild_id in self.world.guilds]
 
     async def get_member(self, guild_id: int, user_id: int) -> Any:
         where = {"guild_id": str(guild_id), "user_id": str(user_id)}

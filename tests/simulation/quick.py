@@ -138,7 +138,7 @@ class QuickStage(Stage):
         self._program = Program(ledger, ports, worker[0], RoleSync(bot))
         self.is_up = True
         worker[0].start()
-        await self._program.cog.on_ready()
+        await self._program.cog.on_shard_ready(0)
 
     def _connect_stripe(self) -> StripeProvider:
         provider = StripeProvider(self.server.api_key, (SECRET,), None, self.clock)
