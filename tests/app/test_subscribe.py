@@ -50,7 +50,7 @@ async def test_suggestions_contain_the_typed_text_and_are_25_at_most(app: AppHar
 
 
 def _copy(plan: Plan, name: str) -> Plan:
-    return replace(plan, id=0, name=name)
+    return replace(plan, id=0, name=name, prices=(replace(plan.prices[0], id=f"price of {name}"),))
 
 
 async def test_subscribe_in_a_dm_shows_the_plans_of_shared_servers(app: AppHarness) -> None:

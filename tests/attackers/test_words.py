@@ -24,7 +24,7 @@ from standins.discord.components import TEXT, walk
 from tests.app.harness import AppHarness
 from tests.app.program_process import run, settings_of
 from tests.app.sale import buy, paypal_of
-from tests.contract.ledger.nouns import plan
+from tests.contract.ledger.nouns import plan, price
 from web.app import Listener, listening
 
 MARKUP = [
@@ -223,8 +223,8 @@ async def test_check_prints_no_control_characters_of_a_hostile_name(
 ) -> None:
     app = idle_app
     async with await SqliteLedger.open(app.path) as ledger:
-        for name in ("\x1b[2J\x1b]0;gone\x07ok", "Gold\nok    Stripe key   All is well"):
-            await ledger.record_plan(replace(plan(), id=0, name=name), "1", 10)
+        for number, name in enumerate(("\x1b[2J\x1b]0;gone\x07ok", "Gold\nok    Stripe key   All is well")):
+            await ledger.record_plan(plan(name, prices=(price(f"price_{number}"),)), "1", 10)
     _, said = await run(tmp_path, settings_of(app), "check")
     assert "Price of \\x1b[2J" in said
     assert "Price of Gold\\nok" in said
