@@ -11,6 +11,7 @@ from billing.model import Finding, GuildSettings, Plan
 from billing.model.translatable_text import Text
 from billing.use_cases.doctor import diagnose, find_key, fix
 from billing.use_cases.new_ledger import answer_new_ledger
+from billing.use_cases.parked_members import every_parked
 from cogs.core.bot_interface import Interaction
 from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, follow_up, locale_of, require_admin, respond
@@ -93,11 +94,11 @@ async def examine(interaction: Interaction, guild_id: int) -> list[Finding]:
     require_seen(guild)
     plans = await ports.ledger.load_plans(guild_id, removed=True)
     settings = await ports.ledger.load_guild_settings(guild_id)
-    missed = any(RoleGone.user_message in why for _, why in await ports.ledger.load_parked(guild_id))
+    parked = [why async for _, why in every_parked(ports.ledger, guild_id) if RoleGone.user_message in why]
     found = [
         *_gateway(interaction.client.why_offline()),
         _manage_roles(guild),
-        *_roles(guild, plans, missed=missed),
+        *_roles(guild, plans, missed=bool(parked)),
         _notice_channel(guild, settings),
         _members_intent(interaction.client.intents.members),
         await find_holders(interaction.client, guild, plans),

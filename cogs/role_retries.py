@@ -15,6 +15,7 @@ from billing.errors import (
 )
 from billing.model import Binding
 from billing.rules.access import decide
+from billing.use_cases.parked_members import queue_parked
 
 if TYPE_CHECKING:
     from cogs.core.bot_interface import BaseBot
@@ -135,10 +136,7 @@ class RoleSync(commands.Cog):
     async def _mark_parked(self, guild_id: int) -> None:
         await asyncio.sleep(SETTLING)
         self._waking.discard(guild_id)
-        ledger = self._bot.ports.ledger
         try:
-            parked = [Binding(guild_id, member) for member, _ in await ledger.load_parked(guild_id)]
-            if parked:
-                await ledger.record_queued_members(parked, "role_change", self._bot.ports.now())
+            await queue_parked(self._bot.ports, guild_id, "role_change")
         except DuesError as error:
             log.warning("parked members are left to the sweep: %s", error)

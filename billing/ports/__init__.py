@@ -36,6 +36,7 @@ from billing.ports.records import (
     RecordedSubscription,
     StaleSubscription,
     SyncResult,
+    UnboundSale,
 )
 from billing.ports.saved_values import Values
 from billing.provider_names import display_name
@@ -69,6 +70,7 @@ __all__ = [
     "Signer",
     "StaleSubscription",
     "SyncResult",
+    "UnboundSale",
     "Unmeasured",
     "Values",
 ]

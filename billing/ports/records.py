@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from billing.model import Change, DisputeState, Intent, Notice, Override, Subscription, SubscriptionKey
+from billing.model import Change, DisputeState, Intent, Notice, Override, Price, Subscription, SubscriptionKey
 from billing.priority import Priority
 
 
@@ -31,6 +31,16 @@ class PriceConflict:
     price_id: str
     plan: str
     kept_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnboundSale:
+    """A combination of prices, and how many running subscriptions without owner are for it. The prices have
+    only the fields that identify a plan."""
+
+    id: int
+    prices: tuple[Price, ...]
+    many: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,8 +112,9 @@ def _differs(state: MemberState, seen: Seen | None, now: int, grace: int) -> boo
 
 async def _queue_unparked(ports: Ports, members: Sequence[Binding], now: int) -> None:
     """Queue the members of a server that the bot is not in, except those who are already parked for it."""
-    parked = {member for member, _ in await ports.ledger.load_parked(members[0].guild_id)}
-    await _conclude(ports, members, [m for m in members if m.member_id not in parked], now)
+    states = [await ports.ledger.load_member_state(m.guild_id, m.member_id) for m in members]
+    unparked = [m for m, state in zip(members, states, strict=True) if not state.parked]
+    await _conclude(ports, members, unparked, now)
 
 
 async def _conclude(ports: Ports, members: Sequence[Binding], differ: Sequence[Binding], now: int) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
+from functools import partial
+from itertools import product
 
 from billing.errors import DuesError, LedgerDamaged, ProviderError
-from billing.model import Binding, Finding, Intent, Plan, SubscriptionKey
+from billing.model import Finding, Intent, Plan, SubscriptionKey
 from billing.model.translatable_text import MemberRef, Reasons, Text, Verbatim
+from billing.paging import every
 from billing.ports import Ledger, Ports, Provider
 from billing.provider_names import display_name
 from billing.rules.access import block_on, plans_of
@@ -14,6 +17,7 @@ from billing.rules.brake import REMOVALS_PAUSED, allowed
 from billing.sweep_state import SweepState, failing_text, load_sweep
 from billing.use_cases.execute_intent import why_held
 from billing.use_cases.new_ledger import load_lacks
+from billing.use_cases.parked_members import every_parked, queue_parked
 from billing.use_cases.reconcile import MOST_SKEW, WAITS
 from billing.use_cases.sweep_round import load_round_time
 from billing.use_cases.unowned_subscriptions import find_nobodys
@@ -161,10 +165,12 @@ async def find_strays(
     connected, such as a provider's test mode. They keep giving access unless an admin has revoked it."""
     connected = {(provider.name, provider.account) for provider in providers}
     strays: dict[tuple[str, str], list[int]] = {}
-    for guild_id in guild_ids:
-        for key, member in await ledger.load_running(guild_id):
-            home = (key.provider, key.account)
-            if home not in connected and not await _is_revoked(ledger, guild_id, member, key, now):
+    homes = every(ledger.load_homes, ("", ""), lambda home: home)
+    former = [home async for home in homes if home not in connected]
+    for home, guild_id in product(former, guild_ids if former else ()):
+        running = every(partial(ledger.load_running, guild_id, home), 0, lambda found: found[0])
+        async for _, key, member in running:
+            if not await _is_revoked(ledger, guild_id, member, key, now):
                 strays.setdefault(home, []).append(member)
     return [_stray(name, account, members) for (name, account), members in strays.items()]
 
@@ -196,11 +202,8 @@ async def fix(ports: Ports, guild_id: int, findings: list[Finding]) -> list[Text
         for provider in ports.providers.values()
         if not finding.ok and (finding.fix or "").startswith(f"{provider.name}:")
     ]
-    members = await _load_waiting(ports, guild_id)
-    if members:
-        marks = [Binding(guild_id, member) for member, _ in members]
-        await ports.ledger.record_queued_members(marks, "doctor", ports.now())
-        said.append(Text("finding.roles_retried", n=len(members)))
+    if many := await queue_parked(ports, guild_id, "doctor", but=(REMOVALS_PAUSED,)):
+        said.append(Text("finding.roles_retried", n=many))
     return said
 
 
@@ -302,16 +305,12 @@ async def _brake(ports: Ports, guild_id: int) -> list[Finding]:
     return [Finding(Text("finding.what_brake"), False, says, Text("finding.brake_cure"))]
 
 
-async def _load_waiting(ports: Ports, guild_id: int) -> list[tuple[int, Reasons]]:
-    """Members whose roles cannot be set, without those who only await an admin's decision."""
-    parked = await ports.ledger.load_parked(guild_id)
-    return [(member, why) for member, why in parked if why != (REMOVALS_PAUSED,)]
-
-
 async def _parked(ports: Ports, guild_id: int) -> list[Finding]:
+    """Findings about members whose roles cannot be set, without those who only await an admin's decision."""
     found: dict[Reasons, list[MemberRef]] = {}
-    for member, reasons in await _load_waiting(ports, guild_id):
-        found.setdefault(reasons, []).append(MemberRef(member))
+    async for member, reasons in every_parked(ports.ledger, guild_id):
+        if reasons != (REMOVALS_PAUSED,) and len(named := found.setdefault(reasons, [])) <= NAMED:
+            named.append(MemberRef(member))
     return [
         Finding(_ROLES, False, Text("finding.roles_not_set", members=_named(members), reason=reason))
         for reasons, members in found.items()
@@ -322,8 +321,10 @@ async def _parked(ports: Ports, guild_id: int) -> list[Finding]:
 async def _retried(ports: Ports, guild_id: int) -> list[Finding]:
     """A finding about members whose roles will be removed once the provider has answered or waiting for it
     has lasted too long."""
-    tried = await ports.ledger.load_retried(guild_id, ports.now() - WAITS_TOO_LONG)
-    waiting = [MemberRef(member) for member, why in tried if why == WAITS]
+    load = partial(ports.ledger.load_retried, guild_id, ports.now() - WAITS_TOO_LONG)
+    waiting = [
+        MemberRef(member) async for member, why in every(load, 0, lambda found: found[0]) if why == WAITS
+    ]
     if not waiting:
         return []
     says = Text("finding.roles_wait", members=_named(waiting))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Collection
+from functools import partial
 
 from billing.errors import ProviderError
 from billing.model import Checkout, Started
+from billing.paging import every
 from billing.ports import Ports, SyncResult
 from billing.rules.access import plans_of
 
@@ -25,10 +27,15 @@ async def expire_checkouts(
     since, open_still = ports.now() - PAGE_LIVES, Counter[str]()
     turns = asyncio.Semaphore(AT_ONCE)
     for provider in ports.providers.values():
-        here = (provider.name, provider.account)
-        pages = await ports.ledger.load_open_checkouts(*here, guild_id, member_id, since)
-        alive = [p for p in pages if p.expires_at is None or p.expires_at > ports.now()]
-        wanted = [page for page in alive if plan_ids is None or page.plan_id in plan_ids]
+        load = partial(
+            ports.ledger.load_open_checkouts, provider.name, provider.account, guild_id, member_id, since
+        )
+        wanted = [
+            page
+            async for page in every(load, "", _id_of)
+            if (page.expires_at is None or page.expires_at > ports.now())
+            and (plan_ids is None or page.plan_id in plan_ids)
+        ]
         closed = await asyncio.gather(*(_close(ports, page, turns) for page in wanted))
         open_still[provider.title] += closed.count(False)
     return +open_still
@@ -46,6 +53,10 @@ async def expire_other_checkouts(ports: Ports, synced: SyncResult) -> None:
     roles = {role for plan in plans_of(paid, plans) for role in plan.role_ids}
     same = [plan.id for plan in plans if roles & {*plan.role_ids}]
     await expire_checkouts(ports, guild_id, member_id, same)
+
+
+def _id_of(page: Checkout) -> str:
+    return page.id
 
 
 async def _close(ports: Ports, page: Checkout, turns: asyncio.Semaphore) -> bool:

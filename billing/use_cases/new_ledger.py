@@ -11,6 +11,7 @@ import json
 from billing.model import LedgerNew, Notice
 from billing.ports import Ports
 
+SERVERS = 1_000  # servers that are reported; far fewer lack anything if the ledger is the right one
 LACKS = "lacks"  # name of a value in the ledger: JSON, number of subscriptions by server
 
 
@@ -25,7 +26,7 @@ async def look_for_lacks(ports: Ports) -> None:
         return
     found = {
         guild_id: many
-        for guild_id, many in (await ports.ledger.load_sold_before(made)).items()
+        for guild_id, many in (await ports.ledger.load_sold_before(made, SERVERS)).items()
         if ports.roles.is_in(guild_id) and not await ports.ledger.load_value(_answered(guild_id))
     }
     await ports.ledger.record_value(LACKS, json.dumps(found))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import Price
+from billing.paging import every
 from billing.ports import Ports, Provider
 
 # Subscriptions fetched at once because one of their prices changed; the sweep fetches the rest.
@@ -28,7 +30,7 @@ async def refresh_price(ports: Ports, provider: Provider, price_id: str) -> list
     if known is not None and provider.lists_all and _sums(now) == _sums(known):
         return []  # Stripe's amounts never change; the event is about a name, or the price was archived
     paying: list[str] = []
-    plans = await ports.ledger.load_plans_of([now], AT_ONCE)
+    plans = await ports.ledger.load_plans_of([now], 0, AT_ONCE)
     for guild_id in dict.fromkeys(plan.guild_id for plan in plans):
         left = AT_ONCE - len(paying)
         paying += [found.id for found in await ports.ledger.load_paying(guild_id, key, left)]
@@ -37,7 +39,8 @@ async def refresh_price(ports: Ports, provider: Provider, price_id: str) -> list
 
 async def refresh_product(ports: Ports, provider: Provider, product_id: str) -> None:
     """Update the prices of a product; an archived product cannot be bought at any of them."""
-    for price in await ports.ledger.load_product_prices(provider.name, provider.account, product_id):
+    load = partial(ports.ledger.load_product_prices, provider.name, provider.account, product_id)
+    async for price in every(load, "", _id_of):
         await _refresh(ports, provider, price)
 
 
@@ -51,12 +54,13 @@ async def refresh_prices(ports: Ports) -> None:
                     await _refresh(ports, provider, price)
 
 
-async def _on_sale(ports: Ports, provider: Provider) -> AsyncIterator[Price]:
-    after = ""
-    while found := await ports.ledger.load_prices_on_sale(provider.name, provider.account, after, AT_ONCE):
-        for price in found:
-            yield price
-        after = found[-1].id
+def _on_sale(ports: Ports, provider: Provider) -> AsyncIterator[Price]:
+    load = partial(ports.ledger.load_prices_on_sale, provider.name, provider.account)
+    return every(load, "", _id_of)
+
+
+def _id_of(price: Price) -> str:
+    return price.id
 
 
 async def _refresh(ports: Ports, provider: Provider, known: Price) -> Price:

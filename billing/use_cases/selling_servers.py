@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from billing.model import Subscription
+from billing.paging import every
 from billing.ports import Ledger
-
-AT_ONCE = 1_000  # servers
 
 
 async def load_sellers(ledger: Ledger, name: str, account: str) -> list[int]:
@@ -24,11 +23,12 @@ async def sells_at(ledger: Ledger, guild_id: int, name: str, account: str) -> bo
 async def every_seller(ledger: Ledger, *, removed: bool = True) -> AsyncIterator[int]:
     """The ids of all servers that sell plans, ordered. `removed`: those whose plans have all been removed
     count too."""
-    after = 0
-    while found := await ledger.load_sellers(after, AT_ONCE, removed=removed):
-        for guild_id in found:
-            yield guild_id
-        after = found[-1]
+
+    async def load(after: int, limit: int) -> list[int]:
+        return await ledger.load_sellers(after, limit, removed=removed)
+
+    async for guild_id in every(load, 0, int):
+        yield guild_id
 
 
 async def is_sold(ledger: Ledger, subscription: Subscription) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import replace
+from functools import partial
 
 from billing.errors import LedgerError, ProviderError, ProviderRefused, ProviderUnavailable
 from billing.model import DisputeState, Status, Subscription, SubscriptionKey, SweepFailing
+from billing.paging import every
 from billing.ports import ListPart, Ports, Provider, RecordedSubscription
 from billing.priority import Priority
 from billing.sweep_state import SweepState, load_sweep, record_sweep
@@ -240,7 +242,9 @@ async def _load_to_look_up(ports: Ports, provider: Provider, name: str) -> list[
     """Ids to look up, including pages on which somebody may have agreed since the last full sweep or
     shortly before."""
     last = int(await ports.ledger.load_value(name) or 0)
-    return await ports.ledger.load_to_look_up(provider.name, provider.account, last - FINDS_ITS_PAYER)
+    home = (provider.name, provider.account)
+    load = partial(ports.ledger.load_to_look_up, *home, last - FINDS_ITS_PAYER)
+    return [one async for one in every(load, "", str)]
 
 
 async def _record_new(ports: Ports, provider: Provider, listed: Subscription) -> None:

@@ -5,25 +5,43 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from functools import partial
+from operator import attrgetter
 
 from billing.errors import DiscordError
-from billing.model import Finding, Notice, Price, Status, Subscription, UnboundPayers
+from billing.model import Finding, Notice, Price, Subscription, UnboundPayers
 from billing.model.translatable_text import Text
-from billing.ports import Ledger, Ports, Provider
-from billing.rules.access import plans_of
+from billing.paging import AT_ONCE, every
+from billing.ports import Ledger, Ports, Provider, UnboundSale
+from billing.rules.access import plan_of
 from billing.use_cases.selling_servers import load_sellers
 
 log = logging.getLogger(__name__)
 
-PLANS_AT_ONCE = 10_000
+PLANS_AT_ONCE = 200
+SUBSCRIPTIONS_SHOWN = 1_000
 
 
 async def load_nobodys(ledger: Ledger, provider: Provider, guild_id: int) -> list[Subscription]:
-    """Subscriptions without owner on this server's prices, including plans no longer on sale."""
+    """Up to a thousand subscriptions without owner on this server's prices, including plans no longer on
+    sale."""
+    sales = [sale.id async for sale in _sold_in(ledger, provider, guild_id)]
+    home = (provider.name, provider.account)
+    found = await ledger.load_unbound(*home, sales, 0, SUBSCRIPTIONS_SHOWN) if sales else []
+    return [subscription for _, subscription in found]
+
+
+async def _sold_in(ledger: Ledger, provider: Provider, guild_id: int) -> AsyncIterator[UnboundSale]:
     plans = await ledger.load_plans(guild_id, removed=True)
-    unbound = await ledger.load_unbound(provider.name, provider.account)
-    return [s for s in unbound if s.status is not Status.PENDING and plans_of(s, plans)]
+    async for sale in _every_sale(ledger, provider):
+        if any(plan_of(price, plans) for price in sale.prices):
+            yield sale
+
+
+def _every_sale(ledger: Ledger, provider: Provider) -> AsyncIterator[UnboundSale]:
+    load = partial(ledger.load_unbound_sales, provider.name, provider.account)
+    return every(load, 0, attrgetter("id"))
 
 
 async def find_nobodys(
@@ -34,7 +52,9 @@ async def find_nobodys(
     found = []
     for provider in providers:
         sellers = await load_sellers(ledger, provider.name, provider.account)
-        many = len(await load_nobodys(ledger, provider, guild_id)) if owner or sellers == [guild_id] else 0
+        many = 0
+        if owner or sellers == [guild_id]:
+            many = sum([sale.many async for sale in _sold_in(ledger, provider, guild_id)])
         if many:
             says = Text("finding.nobodys", n=many, provider=provider.title)
             found.append(Finding(Text("finding.what_payers"), False, says, Text("finding.nobodys_cure")))
@@ -53,18 +73,27 @@ async def tell_nobodys(ports: Ports, provider: Provider) -> None:
 
 async def _count_nobodys(ledger: Ledger, provider: Provider) -> Counter[int]:
     """The number of running subscriptions without owner that each server sells."""
-    unbound = await ledger.load_unbound_sales(provider.name, provider.account)
-    prices = list({price.key: price for sold, _ in unbound for price in sold}.values())
+    counts: Counter[int] = Counter()
+    after = 0
+    while sales := await ledger.load_unbound_sales(provider.name, provider.account, after, AT_ONCE):
+        servers = await _load_servers(ledger, [price for sale in sales for price in sale.prices])
+        for sale in sales:
+            names = [name for price in sale.prices for name in _names(price)]
+            for guild_id in set().union(*(servers[name] for name in names)):
+                counts[guild_id] += sale.many
+        after = sales[-1].id
+    return counts
+
+
+async def _load_servers(ledger: Ledger, prices: Iterable[Price]) -> defaultdict[tuple[str, ...], set[int]]:
+    """The servers that sell these prices or their products, by `_names`."""
     servers: defaultdict[tuple[str, ...], set[int]] = defaultdict(set)
-    for plan in await ledger.load_plans_of(prices, PLANS_AT_ONCE) if prices else ():
+    load = partial(ledger.load_plans_of, list({price.key: price for price in prices}.values()))
+    async for plan in every(load, 0, attrgetter("id"), PLANS_AT_ONCE):
         for price in (*plan.prices, *plan.former_prices):
             for name in _names(price):
                 servers[name].add(plan.guild_id)
-    counts: Counter[int] = Counter()
-    for sold, many in unbound:
-        for guild_id in {found for price in sold for name in _names(price) for found in servers[name]}:
-            counts[guild_id] += many
-    return counts
+    return servers
 
 
 def _names(price: Price) -> tuple[tuple[str, ...], ...]:

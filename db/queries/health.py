@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from billing.ports import Health
 from billing.rules.park_reasons import reason_of
-from db.queries.plans import load_sold
+from db.queries.prices import load_sold
 from db.queries.rows import parked_reasons, sold_prices
 from db.queries.saved_values import BACKUP_FAILED, load_value
 

@@ -210,18 +210,21 @@ def record_checked(db: sqlite3.Connection, members: Sequence[Binding], at: int) 
     )
 
 
-def load_parked(db: sqlite3.Connection, guild_id: int) -> list[tuple[int, Reasons]]:
+def load_parked(db: sqlite3.Connection, guild_id: int, after: int, limit: int) -> list[tuple[int, Reasons]]:
     rows = db.execute(
-        "SELECT member_id, parked FROM members WHERE guild_id = ? AND parked IS NOT NULL ORDER BY member_id",
-        (guild_id,),
+        "SELECT member_id, parked FROM members INDEXED BY members_parked WHERE guild_id = ? AND member_id > ?"
+        " AND parked IS NOT NULL ORDER BY member_id LIMIT ?",
+        (guild_id, after, limit),
     )
     return [(member_id, parked_reasons(parked)) for member_id, parked in rows]
 
 
-def load_retried(db: sqlite3.Connection, guild_id: int, marked_before: int) -> list[tuple[int, str]]:
+def load_retried(
+    db: sqlite3.Connection, guild_id: int, queued_before: int, after: int, limit: int
+) -> list[tuple[int, str]]:
     rows = db.execute(
-        "SELECT member_id, error FROM members WHERE guild_id = ? AND next_try_at IS NOT NULL"
-        " AND attempts > 0 AND marked_at <= ? ORDER BY member_id",
-        (guild_id, marked_before),
+        "SELECT member_id, error FROM members WHERE guild_id = ? AND member_id > ?"
+        " AND next_try_at IS NOT NULL AND attempts > 0 AND marked_at <= ? ORDER BY member_id LIMIT ?",
+        (guild_id, after, queued_before, limit),
     )
     return list(rows)

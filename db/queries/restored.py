@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 
 from billing.model import Binding, DisputeState, Status, Subscription, SubscriptionKey
 from billing.priority import Priority
@@ -144,16 +145,21 @@ def look(db: sqlite3.Connection, key: SubscriptionKey, at: int) -> None:
         _let_go(db, key.provider, key.account, [row], at)
 
 
-def load_sold_before(db: sqlite3.Connection, moment: int) -> dict[int, int]:
+def load_sold_before(db: sqlite3.Connection, moment: int, limit: int) -> dict[int, int]:
     rows = db.execute(
         "SELECT guild_id, sold, count(*) FROM subscriptions CROSS JOIN sales ON sales.id = sale"
         " WHERE row > 0 AND guild_id IS NOT NULL AND status <> 'ended' AND created_at <= ?"
-        " GROUP BY guild_id, sold",
+        " GROUP BY guild_id, sold ORDER BY guild_id",
         (moment,),
-    ).fetchall()
-    found: Counter[int] = Counter()
-    for guild_id, sold, many in rows:
+    )
+    found: dict[int, int] = {}
+    for guild_id, those in groupby(rows, key=itemgetter(0)):
         plans = load_plans(db, guild_id, removed=True)
-        if not any(plan_of(price, plans) for price in sold_prices(sold)):
-            found[guild_id] += many
-    return dict(found)
+        lacking = [
+            many for _, sold, many in those if not any(plan_of(price, plans) for price in sold_prices(sold))
+        ]
+        if lacking:
+            found[guild_id] = sum(lacking)
+        if len(found) == limit:
+            break
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple
 
 from billing.model import (
@@ -11,11 +11,10 @@ from billing.model import (
     Change,
     Checkout,
     Item,
-    Price,
     Subscription,
     SubscriptionKey,
 )
-from billing.ports import RecordedSubscription
+from billing.ports import RecordedSubscription, UnboundSale
 from db.queries.rows import (
     CHECKOUT,
     SUBSCRIPTION,
@@ -44,11 +43,16 @@ SOLD = """
     SELECT id, sold FROM sales WHERE id IN (
         SELECT sale FROM subscriptions INDEXED BY subscriptions_rights WHERE guild_id = ?)
 """
+_NEXT_HOME = """
+    SELECT provider, account FROM subscriptions WHERE (provider, account) > (?, ?)
+    ORDER BY provider, account LIMIT 1
+"""
 _PAYING = """
     SELECT provider, account, id FROM subscriptions INDEXED BY subscriptions_rights
     WHERE guild_id = ? AND sale IN (SELECT value FROM json_each(?))
         AND status <> 'ended' LIMIT ?
 """
+_UNBOUND = "provider = ? AND account = ? AND member_id IS NULL AND status <> 'ended' AND status <> 'pending'"
 _KNOWN = f"""
     SELECT row, EXISTS (SELECT 1 FROM overrides AS o WHERE o.guild_id = s.guild_id
         AND o.member_id = s.member_id AND o.lifted_at IS NULL), {SUBSCRIPTION}
@@ -108,23 +112,27 @@ def load_customer_subscriptions(
     return [SubscriptionKey(*row) for row in rows]
 
 
-def load_unbound(db: sqlite3.Connection, provider: str, account: str) -> list[Subscription]:
+def load_unbound(
+    db: sqlite3.Connection, provider: str, account: str, sales: Collection[int], after: int, limit: int
+) -> list[tuple[int, Subscription]]:
     rows = db.execute(
-        f"SELECT {SUBSCRIPTION} FROM subscriptions WHERE provider = ? AND account = ?"
-        " AND member_id IS NULL AND status <> 'ended' ORDER BY row",
-        (provider, account),
+        f"SELECT row, {SUBSCRIPTION} FROM subscriptions INDEXED BY subscriptions_unbound"
+        f" WHERE {_UNBOUND} AND row > ? AND sale IN (SELECT value FROM json_each(?)) ORDER BY row LIMIT ?",
+        (provider, account, after, to_json(list(sales)), limit),
     )
-    return [subscription(row) for row in rows]
+    return [(number, subscription(tuple(row))) for number, *row in rows]
 
 
-def load_unbound_sales(db: sqlite3.Connection, provider: str, account: str) -> list[tuple[list[Price], int]]:
+def load_unbound_sales(
+    db: sqlite3.Connection, provider: str, account: str, after: int, limit: int
+) -> list[UnboundSale]:
     rows = db.execute(
-        "SELECT (SELECT sold FROM sales WHERE sales.id = s.sale), count(*) FROM subscriptions AS s"
-        " WHERE provider = ? AND account = ? AND member_id IS NULL AND status <> 'ended'"
-        " AND status <> 'pending' GROUP BY sale",
-        (provider, account),
+        "SELECT sale, (SELECT sold FROM sales WHERE sales.id = s.sale), count(*)"
+        f" FROM subscriptions AS s INDEXED BY subscriptions_unbound WHERE {_UNBOUND} AND sale > ?"
+        " GROUP BY sale ORDER BY sale LIMIT ?",
+        (provider, account, after, limit),
     )
-    return [(sold_prices(sold), many) for sold, many in rows]
+    return [UnboundSale(sale, tuple(sold_prices(sold)), many) for sale, sold, many in rows]
 
 
 def load_known(
@@ -148,12 +156,16 @@ def load_living(
     return [(number, SubscriptionKey(*key)) for number, *key in rows]
 
 
-def load_to_look_up(db: sqlite3.Connection, provider: str, account: str, opened_after: int) -> list[str]:
+def load_to_look_up(
+    db: sqlite3.Connection, provider: str, account: str, opened_after: int, after: str, limit: int
+) -> list[str]:
     rows = db.execute(
-        "SELECT id FROM subscriptions WHERE provider = :provider AND account = :account AND status <> 'ended'"
+        "SELECT id FROM subscriptions WHERE provider = :provider AND account = :account AND id > :after"
+        " AND status <> 'ended'"
         " UNION SELECT session_id FROM checkouts WHERE provider = :provider AND account = :account"
-        " AND subscription_id IS NULL AND session_id IS NOT NULL AND created_at > :after",
-        {"provider": provider, "account": account, "after": opened_after},
+        " AND subscription_id IS NULL AND session_id > :after AND created_at > :opened"
+        " ORDER BY 1 LIMIT :limit",
+        {"provider": provider, "account": account, "opened": opened_after, "after": after, "limit": limit},
     )
     return [row[0] for row in rows]
 
@@ -169,13 +181,24 @@ def load_paying(
     return [SubscriptionKey(*row) for row in db.execute(_PAYING, (guild_id, to_json(sales), limit))]
 
 
-def load_running(db: sqlite3.Connection, guild_id: int) -> list[tuple[SubscriptionKey, int]]:
+def load_homes(db: sqlite3.Connection, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+    """Step from one account to the next in the index, without reading the subscriptions of each."""
+    found: list[tuple[str, str]] = []
+    while len(found) < limit and (home := db.execute(_NEXT_HOME, (found or [after])[-1]).fetchone()):
+        found.append(tuple(home))
+    return found
+
+
+def load_running(
+    db: sqlite3.Connection, guild_id: int, home: tuple[str, str], after: int, limit: int
+) -> list[tuple[int, SubscriptionKey, int]]:
     rows = db.execute(
-        "SELECT provider, account, id, member_id FROM subscriptions"
-        " WHERE guild_id = ? AND status <> 'ended' ORDER BY row",
-        (guild_id,),
+        "SELECT row, provider, account, id, member_id FROM subscriptions INDEXED BY subscriptions_rights"
+        " WHERE guild_id = ? AND status <> 'ended' AND provider = ? AND account = ? AND row > ?"
+        " ORDER BY row LIMIT ?",
+        (guild_id, *home, after, limit),
     )
-    return [(SubscriptionKey(*key), member) for *key, member in rows]
+    return [(number, SubscriptionKey(*key), member) for number, *key, member in rows]
 
 
 def record_managed(db: sqlite3.Connection, key: SubscriptionKey, member_id: int, at: int) -> None:
@@ -257,11 +280,13 @@ def load_open_checkouts(
     guild_id: int,
     member_id: int | None,
     opened_after: int,
+    after: str,
+    limit: int,
 ) -> list[Checkout]:
     rows = db.execute(
         f"SELECT {CHECKOUT} FROM checkouts WHERE provider = ? AND account = ? AND created_at > ?"
         " AND subscription_id IS NULL AND session_id IS NOT NULL AND guild_id = ?"
-        " AND member_id = ifnull(?, member_id)",
-        (provider, account, opened_after, guild_id, member_id),
+        " AND member_id = ifnull(?, member_id) AND id > ? ORDER BY id LIMIT ?",
+        (provider, account, opened_after, guild_id, member_id, after, limit),
     )
     return [Checkout(*row) for row in rows]

@@ -28,6 +28,7 @@ from db.queries import (
     outbox,
     panels,
     plans,
+    prices,
     reconcile_queue,
     restored,
     saved_values,
@@ -169,6 +170,7 @@ class SqliteLedger(Ledger):
     load_living = _reads(subscriptions.load_living)
     load_to_look_up = _reads(subscriptions.load_to_look_up)
     load_paying = _reads(subscriptions.load_paying)
+    load_homes = _reads(subscriptions.load_homes)
     load_running = _reads(subscriptions.load_running)
     record_binding = _writes(bindings.record_binding)
     record_unbound = _writes(bindings.record_unbound)
@@ -230,14 +232,14 @@ class SqliteLedger(Ledger):
     record_plan = _writes(plans.record_plan)
     load_plan = _reads(plans.load_plan)
     load_plans = _reads(plans.load_plans)
-    load_plans_of = _reads(plans.load_plans_of)
-    load_sold = _reads(plans.load_sold)
-    load_sellers = _reads(plans.load_sellers)
-    load_price_conflicts = _reads(plans.load_price_conflicts)
-    load_price = _reads(plans.load_price)
-    load_product_prices = _reads(plans.load_product_prices)
-    load_prices_on_sale = _reads(plans.load_prices_on_sale)
-    record_price = _writes(plans.record_price)
+    load_plans_of = _reads(prices.load_plans_of)
+    load_sold = _reads(prices.load_sold)
+    load_sellers = _reads(prices.load_sellers)
+    load_price_conflicts = _reads(prices.load_price_conflicts)
+    load_price = _reads(prices.load_price)
+    load_product_prices = _reads(prices.load_product_prices)
+    load_prices_on_sale = _reads(prices.load_prices_on_sale)
+    record_price = _writes(prices.record_price)
     load_guild_settings = _reads(plans.load_guild_settings)
     record_guild_settings = _writes(plans.record_guild_settings)
 

@@ -178,7 +178,7 @@ async def test_other_discord_refusals_are_not_retried(app: AppHarness) -> None:
 
 async def parked(app: AppHarness) -> list[Text | str]:
     """The reasons why roles could not be set."""
-    found = await app.ports.ledger.load_parked(app.guild.id)
+    found = await app.ports.ledger.load_parked(app.guild.id, 0, 999)
     return [reason for _, reasons in found for reason in reasons]
 
 

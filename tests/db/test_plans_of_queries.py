@@ -100,13 +100,13 @@ async def everything(ledger: Ledger) -> None:
 
 async def load_plans(ledger: Ledger) -> None:
     await ledger.load_plan(1)
-    await ledger.load_plans_of([price(), price("price_2")], 9)
+    await ledger.load_plans_of([price(), price("price_2")], 0, 9)
     await ledger.load_sold([price()])
     await ledger.load_sellers(0, 9)
     await ledger.load_sellers(0, 9, ("stripe", "acct"), removed=False)
     await ledger.load_price(price().key)
     await ledger.load_price_conflicts(GUILD, 9)
-    await ledger.load_product_prices("stripe", "acct", "prod_1")
+    await ledger.load_product_prices("stripe", "acct", "prod_1", "", 9)
     await ledger.load_prices_on_sale("stripe", "acct", "", 9)
     await ledger.load_plans(GUILD, removed=True)
 
@@ -117,6 +117,12 @@ async def load_outbox(ledger: Ledger) -> None:
     await ledger.load_outbox(0, 9, GUILD, ANNA.member_id)
     await ledger.load_newest_events(GUILD, ANNA.member_id, 9)
     await ledger.load_sequence_before(GUILD, 99)
+
+
+async def load_accounts(ledger: Ledger) -> None:
+    await ledger.load_unbound("stripe", "acct", [1], 0, 9)
+    await ledger.load_unbound_sales("stripe", "acct", 0, 9)
+    await ledger.load_homes(("", ""), 9)
 
 
 async def load_everything(ledger: Ledger) -> None:
@@ -130,24 +136,22 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_subscriptions_of(ANNA.member_id)
     await ledger.load_customer_subscriptions("stripe", "acct", "cus_sub_1")
     await ledger.load_dispute("stripe", "acct", "dp_1")
-    await ledger.load_unbound("stripe", "acct")
-    await ledger.load_unbound_sales("stripe", "acct")
     await ledger.load_with_member(KEY)
     await ledger.load_known("stripe", "acct", [KEY.id])
     await ledger.load_living("stripe", "acct", 0, 9)
     await ledger.load_drifted_members(GUILD, 20, 9)
-    await ledger.load_to_look_up("stripe", "acct", 0)
-    await ledger.load_retried(GUILD, 99)
-    await ledger.load_open_checkouts("stripe", "acct", GUILD, 1, 0)
+    await ledger.load_to_look_up("stripe", "acct", 0, "", 9)
+    await ledger.load_retried(GUILD, 99, 0, 9)
+    await ledger.load_open_checkouts("stripe", "acct", GUILD, 1, 0, "", 9)
     for load in (ledger.load_free_days, ledger.load_managed, ledger.load_member_state):
         await load(*who)
     await ledger.load_paying(GUILD, ("stripe", "acct", "price_1"), 9)
-    await ledger.load_running(GUILD)
+    await ledger.load_running(GUILD, ("stripe", "acct"), 0, 9)
     await ledger.load_checkout("co_1")
     await ledger.load_queued_members(20, 9)
     await ledger.load_next_due(20)
     await ledger.load_members_to_check(20, 9)
-    await ledger.load_parked(GUILD)
+    await ledger.load_parked(GUILD, 0, 999)
     await ledger.load_brake(GUILD)
     await ledger.load_overrides(*who, 20)
     await ledger.load_granting(ANNA.member_id)
@@ -156,6 +160,7 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_intents_of(KEY)
     await ledger.load_intent("intent_1")
     await load_plans(ledger)
+    await load_accounts(ledger)
     await ledger.load_notices(20, 9)
     await ledger.load_waiting_news(GUILD, ANNA.member_id)
     await ledger.load_notice("told_1")
@@ -168,7 +173,7 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_value("name")
     await ledger.load_locale(7)
     await ledger.load_unswept("stripe", "acct")
-    await ledger.load_sold_before(99)
+    await ledger.load_sold_before(99, 9)
     await ledger.load_unasked_intent("intent_1")
     await ledger.load_health(20)
 

@@ -9,7 +9,8 @@ import pytest
 
 from billing.errors import Conflict
 from billing.ports import PriceConflict
-from db.queries.plans import load_plans, load_price_conflicts, record_plan
+from db.queries.plans import load_plans, record_plan
+from db.queries.prices import load_price_conflicts
 from db.sqlite.schema import load_migrations, prepare
 from tests.contract.ledger.nouns import GUILD, OTHER_GUILD, plan, price
 

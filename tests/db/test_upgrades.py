@@ -72,7 +72,7 @@ async def holdings(path: Path) -> Sequence[object]:
             await ledger.load_history(7, 8, 9),
             await ledger.load_guild_settings(7),
             await ledger.load_checkout("ck_1"),
-            await ledger.load_to_look_up("stripe", "acct_1", 0),
+            await ledger.load_to_look_up("stripe", "acct_1", 0, "", 9),
             await ledger.load_value("commands"),
         )
 

@@ -188,7 +188,7 @@ async def test_a_403_is_reported_to_admins_and_the_role_changes_once_it_is_allow
     await app.settled()
     await app.turn(60)
     assert app.roles() == ["Gold"]
-    assert await app.ports.ledger.load_parked(app.guild.id) != []
+    assert await app.ports.ledger.load_parked(app.guild.id, 0, 999) != []
     fix_it()
     await app.world.until(lambda: app.roles() == [], "the role to go")
     assert changes_of(app) == ["+Gold", "-Gold"]

@@ -66,11 +66,15 @@ class MemberLedger(Protocol):
         members with overrides; queued and parked members are left out. The list may contain members who turn
         out to be consistent, but never misses one who is not."""
 
-    async def load_parked(self, guild_id: int) -> list[tuple[int, Reasons]]:
-        """The ids of members whose roles could not be set, with the reasons."""
+    async def load_parked(self, guild_id: int, after: int, limit: int) -> list[tuple[int, Reasons]]:
+        """Up to `limit` ids of members whose roles could not be set, ordered, each greater than `after`, with
+        the reasons."""
 
-    async def load_retried(self, guild_id: int, marked_before: int) -> list[tuple[int, str]]:
-        """Ids of members queued since before that moment, with the error of the last attempt."""
+    async def load_retried(
+        self, guild_id: int, queued_before: int, after: int, limit: int
+    ) -> list[tuple[int, str]]:
+        """Up to `limit` ids of members queued since before that moment, ordered, each greater than `after`,
+        with the error of the last attempt."""
 
     async def record_taking(self, guild_id: int, member_id: int, at: int) -> int | None:
         """Ask the brake before taking roles from a queued member. None: the roles may be taken, and the

@@ -16,19 +16,21 @@ class PlanLedger(Protocol):
         """Insert a plan (id 0) or replace it, and queue every member whom the change may affect. A price
         taken off sale becomes a former price.
 
-        Conflict if another plan that is not removed has that name in the server, or has or had one of the
-        prices: the price says which plan was bought.
+        Conflict if the server has no room for a further plan or price (see `load_plans`), or if another plan
+        that is not removed has that name in the server, or has or had one of the prices: the price says which
+        plan was bought.
         """
 
     async def load_plan(self, plan_id: int) -> Plan | None:
         """The plan with this id, even if removed; None if there is none."""
 
     async def load_plans(self, guild_id: int, *, removed: bool = False) -> list[Plan]:
-        """The plans of a server, in the order in which they were added."""
+        """The plans of a server, in the order in which they were added. A server has 500 plans with 2,000
+        prices at most, including removed plans and former prices."""
 
-    async def load_plans_of(self, prices: Collection[Price], limit: int) -> list[Plan]:
+    async def load_plans_of(self, prices: Collection[Price], after: int, limit: int) -> list[Plan]:
         """Up to `limit` plans of all servers, removed ones included, that name one of these prices or another
-        price of its product, in the order in which they were added."""
+        price of its product, ordered by id, each with an id greater than `after`."""
 
     async def load_sold(self, prices: Collection[Price]) -> set[tuple[str, str, str]]:
         """The keys (`Price.key`) of those of these prices for which `load_plans_of` would find a plan."""
@@ -47,8 +49,11 @@ class PlanLedger(Protocol):
     async def load_price(self, key: tuple[str, str, str]) -> Price | None:
         """The recorded data of a price that a plan names; None if no plan does. `key`: as in `Price.key`."""
 
-    async def load_product_prices(self, provider: str, account: str, product_id: str) -> list[Price]:
-        """The prices of a product that plans name."""
+    async def load_product_prices(
+        self, provider: str, account: str, product_id: str, after: str, limit: int
+    ) -> list[Price]:
+        """Up to `limit` prices of a product that plans name, ordered by id, each with an id greater than
+        `after`."""
 
     async def load_prices_on_sale(self, provider: str, account: str, after: str, limit: int) -> list[Price]:
         """Up to `limit` prices on sale, ordered by id, each with an id greater than `after`."""

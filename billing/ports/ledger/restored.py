@@ -41,6 +41,6 @@ class OlderLedger(Protocol):
     async def load_unasked_intent(self, intent_id: str) -> bool:
         """True if an intent comes from a restored backup and its provider was not asked about it yet."""
 
-    async def load_sold_before(self, moment: int) -> dict[int, int]:
-        """By server: the number of active subscriptions created until that moment that pay for none of its
-        plans."""
+    async def load_sold_before(self, moment: int, limit: int) -> dict[int, int]:
+        """By server, for the first `limit` servers: the number of active subscriptions created until that
+        moment that pay for none of its plans."""

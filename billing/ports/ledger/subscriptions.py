@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from billing.model import (
@@ -11,11 +11,10 @@ from billing.model import (
     Checkout,
     MemberState,
     Notice,
-    Price,
     Subscription,
     SubscriptionKey,
 )
-from billing.ports.records import RecordedSubscription
+from billing.ports.records import RecordedSubscription, UnboundSale
 
 
 class SubscriptionLedger(Protocol):
@@ -39,21 +38,29 @@ class SubscriptionLedger(Protocol):
     ) -> list[SubscriptionKey]:
         """All recorded subscriptions of one customer."""
 
-    async def load_unbound(self, provider: str, account: str) -> list[Subscription]:
-        """Recorded subscriptions that have not ended and have no owner."""
+    async def load_unbound(
+        self, provider: str, account: str, sales: Collection[int], after: int, limit: int
+    ) -> list[tuple[int, Subscription]]:
+        """Up to `limit` running subscriptions without owner for one of these sales (see
+        `load_unbound_sales`), ordered by number, each with its number, which is greater than `after`."""
 
-    async def load_unbound_sales(self, provider: str, account: str) -> list[tuple[list[Price], int]]:
-        """Each combination of prices among running subscriptions without owner, with their number. The
-        prices have only the fields that identify a plan."""
+    async def load_unbound_sales(
+        self, provider: str, account: str, after: int, limit: int
+    ) -> list[UnboundSale]:
+        """Up to `limit` combinations of prices among running subscriptions without owner, ordered by id, each
+        with an id greater than `after`."""
 
     async def load_living(
         self, provider: str, account: str, after: int, limit: int
     ) -> list[tuple[int, SubscriptionKey]]:
         """Subscriptions that have not ended and whose number is greater than `after`, ordered by number."""
 
-    async def load_to_look_up(self, provider: str, account: str, opened_after: int) -> list[str]:
-        """Ids of the subscriptions that have not ended, and of the payment pages created after that moment
-        that led to none yet; for providers at which a page and its subscription share an id."""
+    async def load_to_look_up(
+        self, provider: str, account: str, opened_after: int, after: str, limit: int
+    ) -> list[str]:
+        """Up to `limit` ids of subscriptions that have not ended, and of payment pages created later than
+        `opened_after` that led to none yet, ordered, each greater than `after`; for providers at which a page
+        and its subscription share an id."""
 
     async def load_paying(
         self, guild_id: int, price: tuple[str, str, str], limit: int
@@ -61,8 +68,15 @@ class SubscriptionLedger(Protocol):
         """Up to `limit` subscriptions of a server that have not ended and are charged this price. `price`: as
         in `Price.key`."""
 
-    async def load_running(self, guild_id: int) -> list[tuple[SubscriptionKey, int]]:
-        """A server's subscriptions that have not ended, with the ids of their members."""
+    async def load_homes(self, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+        """Up to `limit` providers and accounts of which subscriptions are recorded, ordered, each greater
+        than `after`."""
+
+    async def load_running(
+        self, guild_id: int, home: tuple[str, str], after: int, limit: int
+    ) -> list[tuple[int, SubscriptionKey, int]]:
+        """Up to `limit` subscriptions of a server at this provider and account that have not ended, ordered
+        by number, each with its number, which is greater than `after`, and the id of its member."""
 
     async def record_binding(
         self,
@@ -109,7 +123,15 @@ class SubscriptionLedger(Protocol):
         """The roles for which a member already had free days, by a subscription recorded during its trial."""
 
     async def load_open_checkouts(
-        self, provider: str, account: str, guild_id: int, member_id: int | None, opened_after: int
+        self,
+        provider: str,
+        account: str,
+        guild_id: int,
+        member_id: int | None,
+        opened_after: int,
+        after: str,
+        limit: int,
     ) -> list[Checkout]:
-        """Payment pages in a server, created after that moment, that led to nothing yet; a member's, or
-        everybody's if `member_id` is None."""
+        """Up to `limit` payment pages in a server, created later than `opened_after`, that led to nothing
+        yet, ordered by id, each with an id greater than `after`; a member's, or everybody's if `member_id` is
+        None."""

@@ -130,7 +130,7 @@ async def test_releasing_the_brake_queues_the_held_members_and_lasts_a_day(brake
         await reconcile(braked, found, parked=("Kept.",), braked=True)
     assert await braked.record_released(GUILD, NOW, ADMIN, NOW + 9) == 3
     assert {m.member_id for m in await marks(braked)} == {6, 7, 8}
-    assert {member for member, _ in await braked.load_parked(GUILD)} & {6, 7, 8} == set()
+    assert {member for member, _ in await braked.load_parked(GUILD, 0, 999)} & {6, 7, 8} == set()
     assert await braked.load_brake(GUILD) is None
     await crowd(braked, 20)
     assert await take(braked, *range(6, 20), at=NOW + 9 + RELEASED - 1) == [None] * 14

@@ -172,11 +172,13 @@ async def test_parked_members_are_listed_with_their_reason_until_queued_again(le
     await reconcile(ledger, found[ANNA], parked=(Text("error.role_gone"), "It is above."))
     await reconcile(ledger, found[BERT])
     assert await marks(ledger) == {}
-    assert await ledger.load_parked(GUILD) == [(ANNA.member_id, (Text("error.role_gone"), "It is above."))]
-    assert await ledger.load_parked(OTHER_GUILD) == []
+    assert await ledger.load_parked(GUILD, 0, 999) == [
+        (ANNA.member_id, (Text("error.role_gone"), "It is above."))
+    ]
+    assert await ledger.load_parked(OTHER_GUILD, 0, 999) == []
     assert (await ledger.load_member_state(*_ids(ANNA))).parked == (Text("error.role_gone"), "It is above.")
     await mark(ledger, ANNA)
-    assert await ledger.load_parked(GUILD) == []
+    assert await ledger.load_parked(GUILD, 0, 999) == []
     assert set(await marks(ledger)) == {ANNA}
 
 

@@ -56,7 +56,7 @@ async def test_a_removed_plan_is_loaded_only_on_request(ledger: Ledger) -> None:
     gone = await ledger.record_plan(replace(gone, removed_at=11), "1", 11)
     assert await ledger.load_plans(GUILD) == []
     assert await ledger.load_plans(GUILD, removed=True) == [gone]
-    assert await ledger.load_plans_of([price()], 9) == [gone]
+    assert await ledger.load_plans_of([price()], 0, 9) == [gone]
     assert await ledger.load_plan(gone.id) == gone
 
 
@@ -156,10 +156,10 @@ async def test_plans_of_all_servers_are_found_by_a_price_or_its_product(ledger: 
         (price(account="another"), []),
         (price(provider="paypal"), []),
     ):
-        assert await ledger.load_plans_of([wanted], 9) == found
+        assert await ledger.load_plans_of([wanted], 0, 9) == found
         assert await ledger.load_sold([wanted]) == ({wanted.key} if found else set())
-    assert await ledger.load_plans_of([price(), price("old")], 1) == [gold]
-    assert await ledger.load_plans_of([], 9) == []
+    assert await ledger.load_plans_of([price(), price("old")], 0, 1) == [gold]
+    assert await ledger.load_plans_of([], 0, 9) == []
 
 
 async def test_a_price_that_no_plan_names_any_more_finds_no_plan(ledger: Ledger) -> None:
@@ -167,7 +167,7 @@ async def test_a_price_that_no_plan_names_any_more_finds_no_plan(ledger: Ledger)
     await ledger.record_plan(replace(gold, former_prices=()), "1", 11)
     assert await ledger.load_sold([price("old", "prod_old")]) == set()
     assert await ledger.load_price(price("old").key) is None
-    assert await ledger.load_product_prices("stripe", "acct", "prod_old") == []
+    assert await ledger.load_product_prices("stripe", "acct", "prod_old", "", 9) == []
 
 
 async def test_servers_that_sell_are_listed_in_order_and_in_parts(ledger: Ledger) -> None:
@@ -194,8 +194,8 @@ async def test_prices_are_loaded_by_id_by_product_and_in_parts_while_on_sale(led
     await ledger.record_plan(replace(gone, removed_at=11), "1", 11)
     assert await ledger.load_price(price("old").key) == price("old")
     assert await ledger.load_price(price("price_9").key) is None
-    assert await ledger.load_product_prices("stripe", "acct", "prod_1") == [price("old"), price()]
-    assert await ledger.load_product_prices("paypal", "acct", "prod_1") == []
+    assert await ledger.load_product_prices("stripe", "acct", "prod_1", "", 9) == [price("old"), price()]
+    assert await ledger.load_product_prices("paypal", "acct", "prod_1", "", 9) == []
     on_sale = [price(), price("price_2", "prod_2")]
     assert await ledger.load_prices_on_sale("stripe", "acct", "", 9) == on_sale
     assert await ledger.load_prices_on_sale("stripe", "acct", "", 1) == on_sale[:1]

@@ -102,12 +102,29 @@ async def test_unbound_subscriptions_are_those_without_an_owner_that_still_run(l
     ]
     for one in (nobodys, *others):
         await sync(ledger, one)
-    assert await ledger.load_unbound("stripe", "acct") == [nobodys]
-    ((prices, many),) = await ledger.load_unbound_sales("stripe", "acct")
-    assert ([p.key for p in prices], many) == ([price().key], 1)
-    assert await ledger.load_unbound_sales("stripe", "another") == []
+    (sale,) = await ledger.load_unbound_sales("stripe", "acct", 0, 9)
+    assert ([p.key for p in sale.prices], sale.many) == ([price().key], 1)
+    ((_, found),) = await ledger.load_unbound("stripe", "acct", [sale.id], 0, 9)
+    assert found == nobodys
+    assert await ledger.load_unbound("stripe", "acct", [sale.id + 1], 0, 9) == []
+    assert await ledger.load_unbound_sales("stripe", "another", 0, 9) == []
     await bind(ledger, ANNA, nobodys.key)
-    assert await ledger.load_unbound("stripe", "acct") == []
+    assert await ledger.load_unbound("stripe", "acct", [sale.id], 0, 9) == []
+
+
+async def test_unbound_subscriptions_and_their_sales_are_listed_in_parts(ledger: Ledger) -> None:
+    for id_ in ("a", "b", "c"):
+        item = Item(price("price_2" if id_ == "b" else "price_1"))
+        await sync(ledger, subscription(id_, items=(item,)))
+    await sync(ledger, subscription("d", status=Status.PENDING))
+    one, other = await ledger.load_unbound_sales("stripe", "acct", 0, 9)
+    assert (one.many, other.many) == (2, 1)
+    assert await ledger.load_unbound_sales("stripe", "acct", 0, 1) == [one]
+    assert await ledger.load_unbound_sales("stripe", "acct", one.id, 9) == [other]
+    sales = (one.id, other.id)
+    ((first, _),) = await ledger.load_unbound("stripe", "acct", sales, 0, 1)
+    rest = await ledger.load_unbound("stripe", "acct", sales, first, 9)
+    assert [found.key.id for _, found in rest] == ["b", "c"]
 
 
 PAGE = checkout(session_id="cs_1", expires_at=90)
@@ -130,8 +147,26 @@ async def test_the_running_subscriptions_of_a_server_are_listed_with_their_payer
         ("e", None, Status.ACTIVE),
     ):
         await sync(ledger, subscription(id_, binding=whose, status=status))
-    running = [(key.id, member) for key, member in await ledger.load_running(GUILD)]
-    assert running == [("a", ANNA.member_id), ("b", BERT.member_id)]
+    at = ("stripe", "acct")
+    anna, *rest = await ledger.load_running(GUILD, at, 0, 9)
+    assert [(key.id, member) for _, key, member in (anna, *rest)] == [
+        ("a", ANNA.member_id),
+        ("b", BERT.member_id),
+    ]
+    assert await ledger.load_running(GUILD, at, 0, 1) == [anna]
+    assert await ledger.load_running(GUILD, at, anna[0], 9) == rest
+    assert await ledger.load_running(GUILD, ("stripe", "other"), 0, 9) == []
+
+
+async def test_the_accounts_of_recorded_subscriptions_are_listed_in_parts(ledger: Ledger) -> None:
+    assert await ledger.load_homes(("", ""), 9) == []
+    homes = [("paypal", "m"), ("stripe", "live"), ("stripe", "test")]
+    for number, (provider, account) in enumerate([*homes, *homes]):
+        key = SubscriptionKey(provider, account, f"sub_{number}")
+        await sync(ledger, subscription(key.id, key=key))
+    assert await ledger.load_homes(("", ""), 9) == homes
+    assert await ledger.load_homes(("", ""), 2) == homes[:2]
+    assert await ledger.load_homes(homes[1], 9) == homes[2:]
 
 
 async def test_running_subscriptions_and_open_checkouts_are_to_be_looked_up(ledger: Ledger) -> None:
@@ -143,8 +178,8 @@ async def test_running_subscriptions_and_open_checkouts_are_to_be_looked_up(ledg
         checkout("done", session_id="page_3", created_at=50, subscription_id="sub_1")
     )
     await ledger.record_checkout(checkout("bare", created_at=50))
-    assert sorted(await ledger.load_to_look_up("stripe", "acct", 10)) == ["page_1", "sub_1"]
-    assert await ledger.load_to_look_up("stripe", "other", 10) == []
+    assert sorted(await ledger.load_to_look_up("stripe", "acct", 10, "", 9)) == ["page_1", "sub_1"]
+    assert await ledger.load_to_look_up("stripe", "other", 10, "", 9) == []
 
 
 async def test_the_open_checkouts_of_a_member_in_a_server_are_found(ledger: Ledger) -> None:
@@ -160,7 +195,7 @@ async def test_the_open_checkouts_of_a_member_in_a_server_are_found(ledger: Ledg
     ):
         await ledger.record_checkout(one)
     asked = ("stripe", "acct", open_page.guild_id, open_page.member_id, 10)
-    assert await ledger.load_open_checkouts(*asked) == [open_page]
+    assert await ledger.load_open_checkouts(*asked, "", 9) == [open_page]
 
 
 async def test_the_subscriptions_that_pay_a_price_are_found(ledger: Ledger) -> None:

@@ -62,7 +62,7 @@ async def test_a_member_whose_queue_entry_was_lost_is_found(paying: RulesHarness
 async def test_a_member_who_left_is_fetched_once(paying: RulesHarness) -> None:
     paying.roles.gone.add((GUILD, MEMBER))
     assert ("fetch", MEMBER) in await checked(paying)
-    assert len(await paying.ledger.load_parked(GUILD)) == 1
+    assert len(await paying.ledger.load_parked(GUILD, 0, 999)) == 1
     assert await checked(paying) == []
     paying.roles.gone.clear()
     paying.roles_of().clear()
@@ -75,7 +75,7 @@ async def test_a_server_without_the_bot_is_asked_once(paying: RulesHarness) -> N
     assert await checked(paying) == []
     paying.roles.faults.clear()
     assert ("fetch", MEMBER) in await checked(paying)
-    assert await paying.ledger.load_parked(GUILD) == []
+    assert await paying.ledger.load_parked(GUILD, 0, 999) == []
 
 
 async def crowd(world: RulesHarness, size: int, guild_id: int = GUILD) -> None:

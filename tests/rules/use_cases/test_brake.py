@@ -92,7 +92,7 @@ async def test_one_removal_too_many_holds_the_rest_and_asks_the_admins_once(stru
     assert await braked(struck) == 10
     (notice,) = struck.told("brake")
     assert notice.member_id is None
-    parked = await struck.ledger.load_parked(GUILD)
+    parked = await struck.ledger.load_parked(GUILD, 0, 999)
     assert len(parked) == 10
     assert {why for _, why in parked} == {(REMOVALS_PAUSED,)}
 
@@ -137,7 +137,7 @@ async def test_a_member_held_by_the_brake_still_gets_roles_they_bought(struck: R
     items = (replace(sub.items[0], price=make_price("price_2", "prod_2")),)
     await struck.change(replace(sub, items=items))
     assert struck.roles_of(CROWD[19]) == {ROLE, SECOND_ROLE}
-    assert CROWD[19] in {member for member, _ in await struck.ledger.load_parked(GUILD)}
+    assert CROWD[19] in {member for member, _ in await struck.ledger.load_parked(GUILD, 0, 999)}
 
 
 async def test_a_revocation_takes_roles_without_counting_for_the_brake(crowd: RulesHarness) -> None:
@@ -185,7 +185,7 @@ async def test_a_held_member_who_turns_out_to_pay_is_reconciled(crowd: RulesHarn
     await strike(crowd, Status.ACTIVE, *CROWD)
     assert holders(crowd) == set(CROWD)
     assert await braked(crowd) == 0
-    assert await crowd.ledger.load_parked(GUILD) == []
+    assert await crowd.ledger.load_parked(GUILD, 0, 999) == []
     with pytest.raises(Conflict):
         await release_brake(crowd.ports, GUILD, crowd.now, ADMIN)
 
@@ -194,7 +194,7 @@ async def test_releasing_the_brake_takes_all_held_roles(struck: RulesHarness) ->
     assert await release_brake(struck.ports, GUILD, question(struck), ADMIN) == 10
     await struck.settle()
     assert holders(struck) == set(CROWD[15:])
-    assert await struck.ledger.load_parked(GUILD) == []
+    assert await struck.ledger.load_parked(GUILD, 0, 999) == []
     assert await braked(struck) == 0
 
 

@@ -233,7 +233,7 @@ class TestSweep:
         await world.ledger.record_checkout(make_checkout(session_id="sub_1", created_at=world.now))
         world.provider.subscriptions["sub_1"] = make_subscription(at=world.now, checkout_id="ours_1")
         world.clock.advance(40 * DAY)
-        assert await world.ledger.load_to_look_up("stripe", "test", world.now - DAY) == []
+        assert await world.ledger.load_to_look_up("stripe", "test", world.now - DAY, "", 9) == []
         await sweep(world.ports)
         await world.settle()
         assert await world.ledger.load_subscription(make_key()) is not None

@@ -43,7 +43,7 @@ async def granted(world: RulesHarness) -> frozenset[int]:
 
 
 async def parked(world: RulesHarness) -> list[tuple[int, Text | str]]:
-    found = await world.ledger.load_parked(GUILD)
+    found = await world.ledger.load_parked(GUILD, 0, 999)
     return [(member, reason) for member, reasons in found for reason in reasons]
 
 

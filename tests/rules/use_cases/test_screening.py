@@ -32,7 +32,7 @@ async def pending(world: RulesHarness) -> RulesHarness:
 
 async def test_a_paying_member_gets_no_role_before_screening(pending: RulesHarness) -> None:
     assert pending.roles.changes() == []
-    assert await pending.ledger.load_parked(GUILD) == [(MEMBER, (MembershipPending.user_message,))]
+    assert await pending.ledger.load_parked(GUILD, 0, 999) == [(MEMBER, (MembershipPending.user_message,))]
     assert (await pending.ledger.load_member_state(*WHO)).granted == frozenset()
     assert pending.told("role_refused") == []
 
@@ -48,7 +48,7 @@ async def test_the_sweep_after_screening_gives_the_role(pending: RulesHarness) -
     pending.roles.pending.clear()
     await sweep(pending)
     assert pending.roles_of() == {ROLE}
-    assert await pending.ledger.load_parked(GUILD) == []
+    assert await pending.ledger.load_parked(GUILD, 0, 999) == []
 
 
 async def test_an_unscreened_member_costs_no_call_in_a_sweep(pending: RulesHarness) -> None:
@@ -69,7 +69,7 @@ async def test_an_unscreened_member_keeps_a_role_they_have(paying: RulesHarness)
 
 async def test_a_payment_that_ends_before_screening_ends_the_wait(pending: RulesHarness) -> None:
     await pending.change(replace(await pending.recorded(), status=Status.ENDED))
-    assert await pending.ledger.load_parked(GUILD) == []
+    assert await pending.ledger.load_parked(GUILD, 0, 999) == []
     pending.roles.pending.clear()
     await sweep(pending)
     assert pending.roles.changes() == []

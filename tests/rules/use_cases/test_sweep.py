@@ -139,11 +139,11 @@ async def test_a_sweep_retries_parked_members(paying: RulesHarness) -> None:
     paying.roles.faults[ROLE] = RoleAboveBot()
     paying.clock.advance(60)
     await swept(paying)
-    assert len(await paying.ledger.load_parked(GUILD)) == 1
+    assert len(await paying.ledger.load_parked(GUILD, 0, 999)) == 1
     paying.roles.faults.clear()
     paying.clock.advance(60)
     await swept(paying)
-    assert await paying.ledger.load_parked(GUILD) == []
+    assert await paying.ledger.load_parked(GUILD, 0, 999) == []
     assert paying.roles_of() == {ROLE}
 
 
