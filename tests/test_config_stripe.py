@@ -41,6 +41,6 @@ def test_key_and_secret_that_were_swapped_are_both_named() -> None:
 @pytest.mark.parametrize("key", ["sk_org_live_s3cret", "sk_org_test_s3cret", "sk_org_s3cret"])
 def test_an_organisation_key_is_refused_with_an_explanation(key: str) -> None:
     fault = only_fault(STRIPE_API_KEY=key, STRIPE_WEBHOOK_SECRET="whsec_one")
-    assert fault.startswith("STRIPE_API_KEY is an organisation's key")
+    assert fault.startswith("STRIPE_API_KEY is an organization's key")
     assert "of the account that receives the payments" in fault
     assert "s3cret" not in fault

@@ -20,7 +20,7 @@ async def test_stripes_page_names_member_and_server(app: AppHarness) -> None:
     await app.sell()
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     page = await shown(link_of(reply))
-    assert "You pay for bob (@bob) in Pottery on Discord." in page
+    assert "You're paying for bob (@bob) in Pottery on Discord." in page
     await app.buy()
     (bought,) = app.stripe.world.tables["subscription"].values()
     assert bought["description"] == "Gold for bob (@bob) in Pottery"
@@ -35,7 +35,7 @@ async def test_names_are_shown_as_plain_text(app: AppHarness) -> None:
     await app.sell()
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     page = await shown(link_of(reply))
-    said = f"You pay for Pay https evil.example Mia (@bob) in server {app.guild.id} on Discord."
+    said = f"You're paying for Pay https evil.example Mia (@bob) in server {app.guild.id} on Discord."
     assert said in page
 
 

@@ -84,7 +84,8 @@ async def test_forged_notifications_are_counted_and_report_no_wrong_secret(app: 
     assert asked(app) <= 5
     doctor = await app.ada.run(app.guild, "doctor")
     assert (
-        "The bot has rejected 500 since it started. Anyone can send requests to this address" in doctor.text
+        "The bot has rejected 500 notifications since it started. Anyone can send requests to this address"
+        in doctor.text
     )
     await app.settled()
     assert not [card for card in app.ada.dms if "notification" in card.text]

@@ -197,8 +197,8 @@ def certified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext
     [
         (200, "ok\n", True, "The bot is responding at"),
         (200, "<html>Welcome to nginx!</html>", False, "Something other"),
-        (502, "bad gateway", False, "responds with 502"),
-        (404, "not found", False, "responds with 404"),
+        (502, "bad gateway", False, "returned 502"),
+        (404, "not found", False, "returned 404"),
         (301, "", False, "redirects to another address (301)"),
     ],
 )

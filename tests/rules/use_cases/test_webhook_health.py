@@ -80,7 +80,9 @@ async def test_refused_notifications_are_checked_once_a_minute(world: RulesHarne
     assert world.provider.count("list_events") <= 4
     finding = found(world)
     assert (finding.ok, is_lost(world)) == (True, False)
-    assert plain_words(finding.message).startswith("The bot has rejected 10000 since it started.")
+    assert plain_words(finding.message).startswith(
+        "The bot has rejected 10000 notifications since it started."
+    )
 
 
 async def test_a_refused_genuine_event_is_a_fault_after_a_minute(world: RulesHarness) -> None:
