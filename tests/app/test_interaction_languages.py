@@ -19,7 +19,7 @@ async def test_a_commands_error_is_shown_in_the_callers_language(app: AppHarness
     app.cleo.user.locale = "de"
     options = {"name": "Gold", "role": app.guild.everyone, "stripe_price": app.price}
     reply = await app.cleo.run(app.guild, "plans add", options)
-    assert reply.text == "@everyone hat diese Rolle schon, deshalb lässt sie sich nicht verkaufen."
+    assert reply.text == "Alle haben die Rolle @everyone schon, deshalb lässt sie sich nicht verkaufen."
 
 
 async def test_an_admins_report_is_written_in_their_language(app: AppHarness) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import aiohttp
 import pytest
 
@@ -13,7 +15,7 @@ EVIL = "[Pay](https://evil.example) **Mia** \u202e"
 async def shown(url: str) -> str:
     async with aiohttp.ClientSession() as browser, browser.get(url) as answer:
         assert answer.status == 200
-        return await answer.text()
+        return html.unescape(await answer.text())
 
 
 async def test_stripes_page_names_member_and_server(app: AppHarness) -> None:

@@ -330,7 +330,7 @@ async def test_a_refused_paypal_refund_says_why(app: AppHarness) -> None:
     issue = "REFUND_FAILED_INSUFFICIENT_FUNDS"
     paypal_of(app).faults.add("status", "/refund$", status=422, issue=issue)
     done = await asked.press("Revoke access")
-    assert "**Refund the last payment**: PayPal refused. The seller's PayPal account" in done.text
+    assert "**Refund the last payment**: PayPal rejected this. The seller's PayPal account" in done.text
     assert "Billing ended immediately." in done.text
 
 
