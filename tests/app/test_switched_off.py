@@ -18,7 +18,7 @@ async def switch_off(app: AppHarness) -> None:
 async def test_manage_for_a_disconnected_provider_says_whom_to_tell(app: AppHarness) -> None:
     await switch_off(app)
     reply = await app.bob.run(app.guild, "manage")
-    assert "paid through Stripe (`test`), and the bot isn't connected to that account" in reply.text
+    assert "paid through Stripe (`test`), but the bot isn't connected to that account" in reply.text
     assert "tell the server's admins" in reply.text
     assert reply.buttons == []
 
