@@ -14,6 +14,7 @@ MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4194304 { 
 PYTEST = $(MEMORY) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal
 TOUR ?=
 LOCALE ?=
+SHARDS ?=
 # Wheels alone: what is installed runs nothing of its own while that is done.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
@@ -26,8 +27,8 @@ help: ## list what make can do
 
 install: $(VENV)/.runtime ## install what the bot needs into .venv
 
-sandbox: $(VENV)/.sandbox ## local Discord and payments, the bot, a tour, a page (TOUR=only: no page; LOCALE=de: in German)
-	@TOUR=$(TOUR) LOCALE=$(LOCALE) $(BIN)/python -m sandbox
+sandbox: $(VENV)/.sandbox ## local Discord and payments, the bot, a tour, a page (TOUR=only: no page; LOCALE=de, SHARDS=4)
+	@TOUR=$(TOUR) LOCALE=$(LOCALE) SHARDS=$(SHARDS) $(BIN)/python -m sandbox
 
 test: lint types imports ## linters, types and the whole suite
 	@$(PYTEST)

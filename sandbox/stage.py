@@ -160,16 +160,19 @@ def _plan(name: str, role: object, description: str, prices: dict[str, str]) -> 
 
 
 @asynccontextmanager
-async def open_stage(clock: MovableClock | None = None, *, locale: str = ENGLISH) -> AsyncIterator[Stage]:
+async def open_stage(
+    clock: MovableClock | None = None, *, locale: str = ENGLISH, shards: int = 1
+) -> AsyncIterator[Stage]:
     """Start everything on free loopback ports and in a temporary folder; stop and remove it on leaving.
 
     The clock shows the real time unless another one is given. `locale`: the language that all people have
-    chosen in Discord, such as 'de'. Raises NotReadyError if the bot does not start, and passes on the bot's
-    own errors.
+    chosen in Discord, such as 'de'. `shards`: the number that Discord recommends to the bot. Raises
+    NotReadyError if the bot does not start, and passes on the bot's own errors.
     """
     async with AsyncExitStack() as stack:
         clock = clock or MovableClock()
         world = DiscordWorld(clock)
+        world.shards = world.max_concurrency = shards
         discord = DiscordServer(world)
         await discord.start(port=0)
         stack.push_async_callback(discord.stop)
@@ -195,7 +198,8 @@ def _populate(world: DiscordWorld, locale: str) -> tuple[Person, Person, Person,
     The bot posts the admins' notices in the private channel.
     """
     ada, mia, tom = (world.add_user(name, locale=locale) for name in ("Ada", "Mia", "Tom"))
-    guild = world.add_guild(SERVER, owner=ada, locale=locale)
+    # Direct messages come to shard 0, the club's events to the last one.
+    guild = world.add_guild(SERVER, owner=ada, locale=locale, shard=world.shards - 1)
     app = world.add_application(TOKEN, name="Dues", owner=ada, members_intent=True)
     own = world.install(app, guild, bits=MANAGE_ROLES)
     for name, colour in (("Silver", 0xB4BCCB), ("Gold", 0xE9B949), ("Platinum", 0x7FD1E8)):
@@ -283,7 +287,7 @@ async def _start_bot(
 
 
 def _there(world: DiscordWorld, app: Application) -> bool:
-    return bool(app.commands.get(None)) and bool(world.hub.connected(app))
+    return bool(app.commands.get(None)) and len(world.hub.connected(app)) == world.shards
 
 
 async def _stop_bot(running: asyncio.Task[None]) -> None:

@@ -13,17 +13,18 @@ from sandbox.page.server import PageServer
 from sandbox.stage import ENGLISH, open_stage
 
 
-async def show_page(locale: str = ENGLISH) -> None:
+async def show_page(locale: str = ENGLISH, shards: int = 1) -> None:
     """Open the shop on a new stage, serve its page and open it in the browser; return after Ctrl-C.
 
-    `locale`: the language that the people of the stage have chosen in Discord.
+    `locale`: the language that the people of the stage have chosen in Discord. `shards`: the number of
+    connections that Discord recommends to the bot.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
             loop.add_signal_handler(number, stop.set)
-    async with open_stage(locale=locale) as stage:
+    async with open_stage(locale=locale, shards=shards) as stage:
         await stage.open_shop()
         async with PageServer(stage) as page:
             print(f"\nNow it is your turn: {page.url}")

@@ -62,10 +62,12 @@ class State:
         self._changed = asyncio.Event()
         self._last_id = 0
 
-    def snowflake(self) -> int:
+    def snowflake(self, shard: int | None = None) -> int:
         """Return a new id that contains the clock's time and is larger than all earlier ones."""
         now_ms = int(self.clock.now() * 1000) - DISCORD_EPOCH_MS
         self._last_id = max(self._last_id + 1, now_ms << 22)
+        if shard is not None:
+            self._last_id += (shard - (self._last_id >> 22)) % self.shards << 22
         return self._last_id
 
     # The feed

@@ -69,9 +69,12 @@ class DiscordWorld(State):
 
     # Servers and channels
 
-    def add_guild(self, name: str, owner: HasId, *, locale: str = "en-US") -> Guild:
-        """Create a server with @everyone and a channel "general"; its owner is its first member."""
-        guild = Guild(self.snowflake(), name, owner.id, locale=locale)
+    def add_guild(self, name: str, owner: HasId, *, locale: str = "en-US", shard: int | None = None) -> Guild:
+        """Create a server with @everyone and a channel "general"; its owner is its first member.
+
+        `shard`: the number, of `shards`, that is told of its events; None leaves that to chance.
+        """
+        guild = Guild(self.snowflake(shard), name, owner.id, locale=locale)
         everyone = Role(guild.id, guild.id, "@everyone", 0, permissions.EVERYONE)
         guild.roles[everyone.id] = everyone
         self.guilds[guild.id] = guild

@@ -10,20 +10,14 @@ import pytest
 from billing.errors import GuildGone, GuildOutage
 from billing.model import Seen
 from cogs.core import shards
-from cogs.core.shards import shard_of
 from standins.discord import gateway
 from standins.discord.model import Guild
 from tests.app.harness import AppHarness, running
 
 
-def add_server_of(app: AppHarness, number: int, many: int) -> Guild:
+def add_server_of(app: AppHarness, number: int) -> Guild:
     """A server with the bot, with Bob, and with a role Gold, whose events go to this shard."""
-    while True:
-        app.clock.advance(0.001)
-        guild = app.world.add_guild(f"Server {number}", app.ada)
-        if shard_of(guild.id, many) == number:
-            break
-        del app.world.guilds[guild.id]
+    guild = app.world.add_guild(f"Server {number}", app.ada, shard=number)
     own = app.world.install(app.application, guild)
     app.world.add_role(guild, "Gold")
     app.world.set_role_position(own, 9)
@@ -35,7 +29,7 @@ def add_server_of(app: AppHarness, number: int, many: int) -> Guild:
 async def sharded(idle_app: AppHarness) -> AsyncIterator[tuple[AppHarness, list[Guild]]]:
     """A bot with four shards and a server on each."""
     idle_app.world.shards = idle_app.world.max_concurrency = 4
-    guilds = [add_server_of(idle_app, number, 4) for number in range(4)]
+    guilds = [add_server_of(idle_app, number) for number in range(4)]
     async with running(idle_app):
         yield idle_app, guilds
 
@@ -91,13 +85,14 @@ async def test_a_shard_that_is_down_concerns_its_own_servers_only(
         bot.find_guild(unknown[1])
 
 
-async def test_too_many_servers_for_one_shard_make_the_bot_connect_with_more(
+async def test_a_bot_in_3000_servers_connects_with_more_shards_and_sells(
     idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after a bot has grown: Discord recommends one shard when it starts, and four when it is refused."""
-    monkeypatch.setattr(gateway, "MOST_GUILDS", 3)
-    guilds = [add_server_of(idle_app, number, 4) for number in range(4)]
     world, refuse = idle_app.world, gateway._Refused.__init__
+    world.shards = 4
+    guilds = [add_server_of(idle_app, number % 4) for number in range(3_000)]
+    world.shards = 1
 
     def refused(self: gateway._Refused, code: int, reason: str) -> None:
         world.shards = world.max_concurrency = 4
@@ -108,6 +103,9 @@ async def test_too_many_servers_for_one_shard_make_the_bot_connect_with_more(
         assert len(process.bot.connections) == 4
         assert process.bot.is_online()
         assert {guild.id for guild in process.bot.guilds} == {idle_app.guild.id, *(g.id for g in guilds)}
+        await idle_app.sell(role=guilds[-1].role("Gold"))
+        await idle_app.buy(guild=guilds[-1])
+        assert world.roles_of(guilds[-1], idle_app.bob) == ["Gold"]
 
 
 async def test_too_many_servers_for_the_recommended_shards_are_reported(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.stage import Stage, open_stage
+from sandbox.stage import SERVER, Stage, open_stage
 from sandbox.terminal import Terminal, plain
 from sandbox.tour import Tour
 
@@ -27,12 +27,12 @@ bot.serve = serve
 """
 
 
-def run(*arguments: str, tour: str = "only") -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, tour: str = "only", shards: str = "") -> subprocess.CompletedProcess[str]:
     """The sandbox as a process of its own."""
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env={"TOUR": tour, "PATH": "", "PYTHONPATH": str(ROOT)},
+        env={"TOUR": tour, "SHARDS": shards, "PATH": "", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=55,
@@ -105,6 +105,20 @@ def _silent(*_: object) -> object:
     from cogs.views import layout  # noqa: PLC0415 - what is taken away is looked up where it is used
 
     return layout.note("…")
+
+
+async def test_a_bot_of_four_shards_knows_the_club_in_direct_messages() -> None:
+    async with open_stage(shards=4) as stage:
+        await stage.open_shop()
+        reply = await stage.mia.run(None, "subscribe", {"plan": "Gold"})
+    assert SERVER in reply.text
+
+
+@pytest.mark.parametrize("shards", ["0", "four"])
+def test_an_unusable_number_of_shards_is_refused(shards: str) -> None:
+    done = run("-m", "sandbox", shards=shards)
+    assert done.returncode == 2
+    assert "SHARDS is a number" in done.stderr
 
 
 async def test_the_sandbox_leaves_no_process_or_file_behind() -> None:
