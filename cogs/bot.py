@@ -44,6 +44,7 @@ from cogs.doctor import Doctor
 from cogs.error_handler import LATE, is_worth_a_trace, report_error
 from cogs.grant import Grants
 from cogs.manage import Manage
+from cogs.member import Member
 from cogs.members import Members
 from cogs.panel import PanelCog
 from cogs.paywall_watch import PaywallWatch
@@ -120,7 +121,8 @@ class DuesBot(BaseBot):
         self.ports = ports
         await self.tree.set_translator(Translator())
         members = (Subscriptions(), Manage(), Cancel(), Subscribe())
-        for cog in (*members, Revoke(), Grants(), Plans(), Members(), Doctor(), Brakes(), PanelCog()):
+        admins = (revoke := Revoke(), Member(revoke), Grants(), Plans(), Members())
+        for cog in (*members, *admins, Doctor(), Brakes(), PanelCog()):
             await self.add_cog(cog)
             self.actions |= cog.actions
         await self.add_cog(RoleSync(self))

@@ -64,22 +64,11 @@ class Grants(commands.Cog):
         """
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
-        ports = interaction.client.ports
-        chosen = await find_admin_plan(ports, guild_id, plan, removed=True)
-        require_plan_sellable(interaction, chosen)
+        chosen = await find_admin_plan(interaction.client.ports, guild_id, plan, removed=True)
         _require_present(member)
-        block = await load_grant_block(ports, guild_id, member.id, chosen)
-        if block is not None:
-            lift = layout.button(tr("button.lift_revocation"), "lift", 0, f"{guild_id}:{block.decision_id}")
-            said = tr("grant.revoked", plan=escaped(chosen.name), member=f"<@{member.id}>")
-            await respond(interaction, layout.note(said, layout.row(lift), colour=layout.WARN))
-            return
-        order = GrantRequest(guild_id, member.id, chosen, days, (reason or "").strip(), interaction.user.id)
-        made = await grant(ports, order)
-        audience = Audience(interaction.client, guild_id, locale_of(interaction))
-        undo = layout.button(tr("button.undo"), "ungrant", 0, f"{guild_id}:{made.override.decision_id}")
-        said = "\n".join([_granted(made, audience), *_cannot_give(interaction.guild, chosen)])
-        await respond(interaction, layout.note(said, layout.row(undo), colour=layout.GOOD))
+        why = (reason or "").strip()
+        request = GrantRequest(guild_id, member.id, chosen, days, why, interaction.user.id)
+        await respond(interaction, await give(interaction, request))
 
     async def undone(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """Handle the button Undo below a grant. Removing roles requires only Manage Server."""
@@ -89,6 +78,24 @@ class Grants(commands.Cog):
         ended = await take_grant_back(interaction.client.ports, guild_id, decision, interaction.user.id)
         said = tr("grant.undone", member=f"<@{ended.member_id}>")
         await respond(interaction, layout.note(said, colour=layout.GOOD))
+
+
+async def give(interaction: Interaction, request: GrantRequest) -> layout.Card:
+    """Grant a plan, and return the card with Undo; if the access is revoked, the card that offers to lift
+    that. The caller has checked that the admin manages the server; raises the errors of
+    `require_plan_sellable` and `grant`."""
+    ports, guild_id, plan = interaction.client.ports, request.guild_id, request.plan
+    require_plan_sellable(interaction, plan)
+    block = await load_grant_block(ports, guild_id, request.member_id, plan)
+    if block is not None:
+        lift = layout.button(tr("button.lift_revocation"), "lift", 0, f"{guild_id}:{block.decision_id}")
+        said = tr("grant.revoked", plan=escaped(plan.name), member=f"<@{request.member_id}>")
+        return layout.note(said, layout.row(lift), colour=layout.WARN)
+    made = await grant(ports, request)
+    audience = Audience(interaction.client, guild_id, locale_of(interaction))
+    undo = layout.button(tr("button.undo"), "ungrant", 0, f"{guild_id}:{made.override.decision_id}")
+    said = "\n".join([_granted(made, audience), *_cannot_give(interaction.guild, plan)])
+    return layout.note(said, layout.row(undo), colour=layout.GOOD)
 
 
 def _require_present(member: discord.User | discord.Member) -> None:

@@ -116,7 +116,12 @@ class Revoke(commands.Cog):
             reason=(reason or "").strip(),
             by=interaction.user.id,
         )
-        affected = await preview_revoke(ports, request)
+        await self.ask(interaction, request)
+
+    async def ask(self, interaction: Interaction, request: RevokeRequest) -> None:
+        """Show what the revocation would do, and ask the admin to confirm it. The caller has checked that
+        they manage the server."""
+        affected = await preview_revoke(interaction.client.ports, request)
         await respond(interaction, await self._ask(interaction, request, affected))
 
     async def _ask(

@@ -153,8 +153,8 @@ class PaymentDisputed(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """To the member: a payment was refunded in the provider's dashboard; the subscription does not change.
-    `amount`: the total refunded for that payment; `payment`: its id at the provider."""
+    """To the member: a payment was refunded, by an admin or in the provider's dashboard. The subscription
+    does not change. `amount`: the total refunded for that payment; `payment`: its id at the provider."""
 
     kind: ClassVar[str] = "refunded"
     plan: str

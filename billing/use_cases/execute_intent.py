@@ -33,6 +33,7 @@ from billing.rules.backoff import next_try, next_try_by_age
 from billing.use_cases.find_block import load_block
 from billing.use_cases.intent_already_done import is_fulfilled
 from billing.use_cases.late_cancellation import at_once_if_late, charged_late
+from billing.use_cases.refunds import refund_notices
 from billing.use_cases.restored_intents import settle_unseen
 from billing.use_cases.who_stopped_renewal import is_of_admins
 
@@ -169,6 +170,8 @@ async def _attempt(ports: Ports, intent: Intent, subscription: Subscription, *, 
         else:
             return await _keep(ports, attempt, error)
     notices = _told(ports, done, subscription) if tell or done.state is IntentState.FAILED else []
+    if done.kind is IntentKind.REFUND_LAST_PAYMENT:
+        notices += await refund_notices(ports, done, subscription)
     synced = None
     if snapshot is not None:
         snapshot = replace(snapshot, binding=subscription.binding)

@@ -1,5 +1,5 @@
-"""Notices about refunds made in the provider's dashboard, which end no subscription, and about reversals
-that the provider does not explain."""
+"""Notices about refunds that end no subscription, made in the provider's dashboard or by an admin, and about
+reversals that the provider does not explain."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from billing.errors import ProviderRefused
 from billing.model import (
     Event,
+    Intent,
     IntentKind,
     IntentState,
     Money,
@@ -24,6 +25,7 @@ from billing.ports import Ports, Provider
 from billing.use_cases.operators import tell_operators
 from billing.use_cases.selling_servers import load_sellers
 from billing.use_cases.subscription_news import plan_names
+from billing.use_cases.who_stopped_renewal import is_of_admins
 
 
 def is_reversal(event: Event) -> bool:
@@ -79,6 +81,19 @@ async def _tell(
     await ports.ledger.record_notice(Notice(told, guild_id, body.member, own, now))
     if renews:
         await ports.ledger.record_notice(Notice(name, guild_id, None, body, now))
+
+
+async def refund_notices(ports: Ports, done: Intent, subscription: Subscription) -> list[Notice]:
+    """The notice to the member about a refund that an admin made without ending anything. A revocation
+    tells of its own refund."""
+    whose = subscription.binding
+    if whose is None or done.state is not IntentState.DONE or is_of_admins(done):
+        return []
+    plans = await ports.ledger.load_plans(whose.guild_id, removed=True)
+    payment, amount = done.payment_id or "", done.refunded
+    body = Refunded(plan_names(subscription, plans), done.key, amount, payment)
+    key = f"refunded:{done.key}:{payment}:{amount.amount if amount else ''}:member"
+    return [Notice(key, whose.guild_id, whose.member_id, body, ports.now())]
 
 
 async def tell_taken_back(ports: Ports, event: Event) -> bool:

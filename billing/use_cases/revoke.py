@@ -94,7 +94,7 @@ async def preview_revoke(ports: Ports, order: RevokeRequest) -> list[AffectedSub
         affected = await _load_affected(ports, order)
     if not order.refund:
         return affected
-    return list(await asyncio.gather(*(_with_payment(ports, one) for one in affected)))
+    return list(await asyncio.gather(*(with_payment(ports, one) for one in affected)))
 
 
 async def _load_affected(ports: Ports, order: RevokeRequest) -> list[AffectedSubscription]:
@@ -128,7 +128,8 @@ def _has_time_left(subscription: Subscription, now: int) -> bool:
     return subscription.status is not Status.ENDED or (subscription.paid_through or 0) > now
 
 
-async def _with_payment(ports: Ports, affected: AffectedSubscription) -> AffectedSubscription:
+async def with_payment(ports: Ports, affected: AffectedSubscription) -> AffectedSubscription:
+    """The subscription with its last payment, or with the reason why the provider did not name it."""
     subscription = affected.subscription
     try:
         payment = await ports.provider_of(subscription.key).fetch_last_payment(subscription)
@@ -158,7 +159,7 @@ async def is_refund_changed(ports: Ports, order: RevokeRequest, seen: Sequence[A
         return False
     try:
         async with asyncio.timeout(LOOK_AGAIN):
-            now = await asyncio.gather(*(_with_payment(ports, one) for one in seen))
+            now = await asyncio.gather(*(with_payment(ports, one) for one in seen))
     except TimeoutError:
         return False
     pairs = zip(seen, now, strict=True)

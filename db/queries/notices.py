@@ -8,8 +8,20 @@ from typing import Any
 
 import msgspec
 
-from billing.model import BODIES, BackupFailed, Change, Notice, NoticeBody, Refunded, RoleNews, Unknown
+from billing.model import (
+    BODIES,
+    BackupFailed,
+    Change,
+    IntentKind,
+    IntentState,
+    Notice,
+    NoticeBody,
+    Refunded,
+    RoleNews,
+    Unknown,
+)
 from billing.model.outbox import KnownEvent, NoticeQueued, PaymentRefunded
+from db.queries.intents import load_intents_of
 from db.queries.outbox import add_events
 from db.queries.rows import CHANGE, NOTICE, Row, change, marks, to_json
 from db.queries.saved_values import BACKUP_FAILED, load_value, record_value
@@ -42,10 +54,16 @@ def record_notice(db: sqlite3.Connection, what: Notice) -> bool:
 
 def _add_event(db: sqlite3.Connection, what: Notice) -> None:
     bodies: list[KnownEvent] = [NoticeQueued(kind=what.body.kind, key=what.key)]
-    if isinstance(what.body, Refunded):  # a notice is the only record of a refund made in the dashboard
+    if isinstance(what.body, Refunded) and not _is_own_refund(db, what.body):
+        # The notice is the only record of a refund made in the dashboard.
         key, payment, amount = what.body.subscription, what.body.payment, what.body.amount
         bodies.append(PaymentRefunded(subscription=key, payment=payment, amount=amount))
     add_events(db, what.created_at, what.guild_id, what.member_id, bodies)
+
+
+def _is_own_refund(db: sqlite3.Connection, body: Refunded) -> bool:
+    done = (i for i in load_intents_of(db, body.subscription) if i.state is IntentState.DONE)
+    return any(i.payment_id == body.payment for i in done if i.kind is IntentKind.REFUND_LAST_PAYMENT)
 
 
 def record_backup_failed(db: sqlite3.Connection, why: str, at: int) -> None:

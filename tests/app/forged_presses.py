@@ -44,6 +44,7 @@ def leaves(app: AppHarness) -> dict[str, list[dict[str, Any]]]:
 ADMINS = {
     "revoke",
     "grant",
+    "member",
     "doctor",
     "members link",
     "plans add",

@@ -29,7 +29,7 @@ from tests.app.harness import AppHarness, running
 GUILD, BOT_DM, PRIVATE = 0, 1, 2
 FAR = 1_000_000  # seconds; longer than anything else in the program sleeps
 MEMBER_COMMANDS = {"subscribe", "subscriptions", "manage", "cancel"}
-ADMIN_COMMANDS = {"revoke", "grant", "members", "plans", "doctor"}
+ADMIN_COMMANDS = {"revoke", "grant", "member", "members", "plans", "panel", "doctor"}
 
 
 def registered(app: AppHarness) -> dict[str, dict[str, Any]]:
@@ -62,7 +62,9 @@ async def test_command_options_are_the_documented_ones(app: AppHarness) -> None:
         "cancel": ["subscription"],
         "revoke": ["member", "plan", "when", "refund", "reason"],
         "grant": ["member", "plan", "days", "reason"],
+        "member": ["member"],
         "members": ["link"],
+        "panel": ["channel"],
         "doctor": ["fix"],
     }
     choices = {o["name"]: [c["value"] for c in o.get("choices", [])] for o in commands["revoke"]["options"]}
