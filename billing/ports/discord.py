@@ -25,9 +25,9 @@ class RoleGateway(Protocol):
     async def fetch_owners(self) -> frozenset[int]:
         """The Discord ids of the application's owner, or of its team."""
 
-    def is_in(self, guild_id: int) -> bool:
-        """True if the bot is in this server, according to the gateway, or if the gateway cannot tell because
-        its connection for this server is down."""
+    def is_in(self, guild_id: int) -> bool | None:
+        """Whether the bot is in this server, according to the gateway; None if nobody can tell, because the
+        connection for this server is down."""
 
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str

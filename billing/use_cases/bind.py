@@ -45,9 +45,12 @@ async def find_payer(ports: Ports, provider: Provider, snapshot: Subscription) -
 
 
 def is_proven(ports: Ports, snapshot: Subscription) -> bool:
-    """True if the provider's object carries Dues' own proof of its owner, in a server that the bot is in."""
+    """True if the provider's object carries Dues' own proof of its owner, in a server that the bot is in.
+
+    While nobody can tell that, the proof has to wait for the next sweep.
+    """
     claim = snapshot.claim
-    return claim is not None and claim.proven and ports.roles.is_in(claim.guild_id or 0)
+    return claim is not None and claim.proven and bool(ports.roles.is_in(claim.guild_id or 0))
 
 
 async def propose(ports: Ports, snapshot: Subscription) -> tuple[Notice, ...]:

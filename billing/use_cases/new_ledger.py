@@ -20,17 +20,22 @@ def _answered(guild_id: int) -> str:
 
 
 async def look_for_lacks(ports: Ports) -> None:
-    """After a sweep, record and report how many subscriptions are older than this ledger."""
+    """After a sweep, record and report how many subscriptions are older than this ledger.
+
+    A server of which nobody can tell just now whether the bot is in it counts, and is told by a later sweep.
+    """
     made = int(await ports.ledger.load_value("made") or 0)
     if not made:
         return
     found = {
         guild_id: many
         for guild_id, many in (await ports.ledger.load_sold_before(made, SERVERS)).items()
-        if ports.roles.is_in(guild_id) and not await ports.ledger.load_value(_answered(guild_id))
+        if ports.roles.is_in(guild_id) is not False and not await ports.ledger.load_value(_answered(guild_id))
     }
     await ports.ledger.record_value(LACKS, json.dumps(found))
     for guild_id, many in found.items():
+        if not ports.roles.is_in(guild_id):
+            continue
         notice = Notice(f"ledger_new:{guild_id}:{made}", guild_id, None, LedgerNew(many), ports.now())
         await ports.ledger.record_notice(notice)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from billing.errors import GuildGone, MessagesClosed
+from billing.errors import MessagesClosed
 from billing.model import Notice, Plan
 from billing.model.panels import Panel
 from billing.ports import Ledger
@@ -51,8 +51,7 @@ class DiscordMessenger:
 
     async def show_panel(self, panel: Panel, plans: Sequence[Plan]) -> bool:
         """Edit a server's public card, in the server's language. Returns False if its message is gone."""
-        if self._bot.get_guild(panel.guild_id) is None:
-            raise GuildGone  # or its shard is not connected yet: the card would lack the server's name
+        self._bot.find_guild(panel.guild_id)  # without it, the card would lack the server's name
         channel = self._bot.get_partial_messageable(panel.channel_id, guild_id=panel.guild_id)
         card = panel_card(plans, self._bot, panel.guild_id)
         try:
@@ -79,9 +78,9 @@ class DiscordMessenger:
 
         Returns False if the channel is deleted or closed to the bot.
         """
-        locale = server_locale(self._bot.get_guild(notice.guild_id))
-        card = await self._card(notice, notice.guild_id, locale)
         try:
+            locale = server_locale(await self._server(notice.guild_id))
+            card = await self._card(notice, notice.guild_id, locale)
             async with asyncio.timeout(PATIENCE):
                 channel = self._bot.get_partial_messageable(channel_id, guild_id=notice.guild_id)
                 await channel.send(view=card, allowed_mentions=NOBODY)
@@ -93,13 +92,17 @@ class DiscordMessenger:
             raise translate(error) from error
         return True
 
+    async def _server(self, guild_id: int) -> discord.Guild:
+        """Return the server from the cache; while its shard has not been connected yet, from Discord."""
+        return self._bot.get_guild(guild_id) or await self._bot.fetch_guild(guild_id)
+
     async def _tell_owner(self, notice: Notice) -> None:
         """Send the notice to the server's owner by DM.
 
         It is written in the owner's language if that is known, otherwise in the server's.
         """
         try:
-            guild = self._bot.get_guild(notice.guild_id) or await self._bot.fetch_guild(notice.guild_id)
+            guild = await self._server(notice.guild_id)
         except UNWRITABLE as error:
             if not is_of_discord(error):
                 raise translate(error) from error

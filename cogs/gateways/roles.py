@@ -103,9 +103,11 @@ class DiscordRoles:
         """Return the ids of the application's owner and of team members who may change it."""
         return await load_owners(self._bot)
 
-    def is_in(self, guild_id: int) -> bool:
-        """Return True unless the server's shard is connected and the bot is not in the server."""
-        return self._bot.may_be_in(guild_id)
+    def is_in(self, guild_id: int) -> bool | None:
+        """Return whether the bot is in the server; None if its shard is down and the server is not cached."""
+        if self._bot.get_guild(guild_id) is not None:
+            return True
+        return False if self._bot.hears(guild_id) else None
 
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str
