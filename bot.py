@@ -1,8 +1,8 @@
 """Composition root: builds the program from its parts and closes them again.
 
 Exit codes: 0 after SIGTERM or SIGINT; 2 wrong settings or arguments; 3 another process holds the ledger; 4
-the ledger is damaged or too new; 75 a fault that may pass, such as a full disk. `check`: 0 or 1; `setup`:
-as `check`, or 2 or 75; `--version`: 0.
+the ledger is damaged or too new; 75 a fault that may pass, such as a full disk. `check` and `verify`: 0 or
+1; `setup`: as `check`, or 2 or 75; `--version`: 0.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ try:
     from cogs.gateways.roles import DiscordRoles
     from config import Settings, SettingsError
     from db import SqliteLedger
+    from file_commands import FILE_COMMANDS, run_on_file
     from providers.registry import make_providers
+    from receipt_signing import ReceiptSigner
     from runtime import Runtime, build_info, load_settings, log_start, tell_version
     from terminal_texts import refuse_texts, show_usage, terminal_language
     from web.app import CannotListen, Listener, listening
@@ -92,6 +94,7 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
             grace=settings.grace_seconds,
             public_url=settings.public_url,
             signer=Signer(settings.secret_keys),
+            sign_receipt=ReceiptSigner(settings.secret_keys).sign if settings.secret_keys else None,
             arrivals=listener.arrivals,
             meter=metrics,
             pace=listener.webhooks.pace,
@@ -133,9 +136,8 @@ def main(arguments: list[str]) -> int:
             if arguments == ["check"]:
                 return run_loop(check(load_settings(), SystemClock()))
             command, file = arguments if len(arguments) == 2 else ("", "")
-            if command in {"backup", "restore"} and not file.startswith("-"):
-                print(backups.run(command, Path(file), load_settings().ledger_path, SystemClock()))
-                return 0
+            if command in FILE_COMMANDS and not file.startswith("-"):
+                return run_on_file(command, Path(file), SystemClock())
     except SettingsError as error:
         return tell_refused(error.faults) if arguments == ["check"] else refuse_texts(2, *error.faults)
     except (LedgerError, CannotListen, TokenRefused, Conflict) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from discord import app_commands
+from discord import app_commands, ui
 from discord.ext import commands
 
 from billing.errors import Conflict, DiscordError, NotFound, ProviderError
@@ -23,7 +23,8 @@ from cogs.translator import described
 from cogs.views import layout
 from cogs.views.charges import sums_words
 from cogs.views.reader import Audience
-from cogs.views.receipt import OwnPage, others, receipt_card, stays
+from cogs.views.receipt import OwnPage, others, receipt_card, receipt_text, stays
+from cogs.views.receipt_file import receipt_file
 from cogs.views.subscription import SubscriptionView, back_button, load_views
 from cogs.views.text import day, discord_words, escaped
 from i18n import tr
@@ -189,8 +190,11 @@ async def _hand(interaction: Interaction, receipt: Receipt) -> None:
         if receipt.intent.state is IntentState.DONE:
             there = Audience(interaction.client, None, audience.locale)
             with suppress(DiscordError):
-                card = receipt_card(receipt.intent, shown, there)
-                await send_direct(interaction.client, interaction.user.id, card)
+                card, file = receipt_card(receipt.intent, shown, there), None
+                if sign := interaction.client.ports.sign_receipt:
+                    file = receipt_file(receipt_text(receipt.intent, shown, there), receipt.intent.id, sign)
+                    card.add_item(ui.File(file))
+                await send_direct(interaction.client, interaction.user.id, card, file)
 
 
 async def _own_page(interaction: Interaction, intent: Intent) -> OwnPage:

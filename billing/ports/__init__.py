@@ -5,7 +5,7 @@ Each edge implements one of them; the rules use nothing else of an edge.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from billing.checkout_cache import CheckoutCache, PaymentPage
@@ -81,7 +81,8 @@ class Ports:
     """Everything that a use case works with. `grace`, `sync_interval` (both in seconds) and `public_url` are
     the owner's settings.
 
-    `signer`: signs with the owner's SECRET_KEY; without a key it signs nothing. `locks`: locks by
+    `signer`: signs with the owner's SECRET_KEY; without a key it signs nothing. `sign_receipt`: returns
+    a text with a signature that anybody can check; None without a key. `locks`: locks by
     subscription key. Hold the lock of a subscription while you change it, or fetch and record it.
     """
 
@@ -95,6 +96,7 @@ class Ports:
     locks: KeyedLocks = field(default_factory=KeyedLocks)
     pages: CheckoutCache = field(default_factory=CheckoutCache)
     signer: Signer = field(default_factory=Signer)
+    sign_receipt: Callable[[str], str] | None = None
     arrivals: Arrivals = field(default_factory=Arrivals)
     looks: RecentLooks = field(default_factory=RecentLooks)
     meter: Meter = field(default_factory=Unmeasured)

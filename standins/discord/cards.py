@@ -90,6 +90,11 @@ class Card:
         return "\n".join(part for part in parts if part)
 
     @property
+    def files(self) -> dict[str, bytes]:
+        """Return the contents of the attached files by their names."""
+        return {each["filename"]: self.state.files[each["url"]] for each in self.message.attachments}
+
+    @property
     def body(self) -> Json:
         """Return the message as Discord's JSON, for a page."""
         return wire.message_json(self.state, self.message)

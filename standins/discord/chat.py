@@ -54,10 +54,7 @@ def apply_body(
 
 
 def _attached(state: State, message: Message, entries: list[Json]) -> list[Json]:
-    """Return the attachments after an edit: those kept, by id, and the new ones.
-
-    The contents of files are not stored.
-    """
+    """Return the attachments after an edit: those kept, by id, and the new ones."""
     known = {entry["id"]: entry for entry in message.attachments}
     return [known.get(str(entry["id"])) or _new_attachment(state, message, entry) for entry in entries]
 
@@ -65,8 +62,9 @@ def _attached(state: State, message: Message, entries: list[Json]) -> list[Json]
 def _new_attachment(state: State, message: Message, entry: Json) -> Json:
     attachment_id, name = str(state.snowflake()), entry.get("filename") or "file"
     url = f"https://cdn.discordapp.com/attachments/{message.channel.id}/{attachment_id}/{name}"
-    size = entry.get("size", 0)
-    return {"id": attachment_id, "filename": name, "size": size, "url": url, "proxy_url": url}
+    content = entry.get("content", "").encode("latin-1")
+    state.files[url] = content
+    return {"id": attachment_id, "filename": name, "size": len(content), "url": url, "proxy_url": url}
 
 
 def _value(body: Json, key: str, present: Any) -> Any:

@@ -199,12 +199,12 @@ async def _body(request: web.Request) -> Any:
     """
     if not request.body_exists:
         return None
-    sizes: dict[str, int] = {}
+    contents: dict[str, bytes] = {}
     if request.content_type == "multipart/form-data":
         form = await request.post()
         text = str(form.get("payload_json", ""))
         files = [(key, part) for key, part in form.items() if isinstance(part, web.FileField)]
-        sizes = {key: len(part.file.read()) for key, part in files}
+        contents = {key: part.file.read() for key, part in files}
     elif request.content_type == "application/json":
         text = await request.text()
     else:
@@ -215,14 +215,14 @@ async def _body(request: web.Request) -> Any:
         body = json.loads(text) if text else None
     except ValueError:
         raise refusal(50109) from None
-    return _with_sizes(body, sizes) if sizes else body
+    return _with_contents(body, contents) if contents else body
 
 
-def _with_sizes(body: Any, sizes: dict[str, int]) -> Any:
-    """Add each file's size to its entry in `attachments`; files[0] belongs to the entry with id 0."""
+def _with_contents(body: Any, contents: dict[str, bytes]) -> Any:
+    """Add each file's content to its entry in `attachments`; files[0] belongs to the entry with id 0."""
     message = body.get("data", body)
     for entry in message.get("attachments", []):
-        entry["size"] = sizes.get(f"files[{entry['id']}]", 0)
+        entry["content"] = contents.get(f"files[{entry['id']}]", b"").decode("latin-1")
     return body
 
 

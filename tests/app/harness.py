@@ -31,6 +31,7 @@ from db import SqliteLedger
 from db.sqlite.group_commit import OnChange
 from providers.paypal.provider import PayPalProvider
 from providers.stripe.provider import StripeProvider
+from receipt_signing import ReceiptSigner
 from standins.clock import MovableClock
 from standins.discord import (
     Application,
@@ -95,6 +96,7 @@ class AppHarness:
     paypal: PayPalServer | None = None
     hook: str = ""
     signer: Signer = field(default_factory=Signer)
+    receipts: ReceiptSigner = field(default_factory=ReceiptSigner)
     process: Process | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -284,6 +286,7 @@ async def running(app: AppHarness, *, sweeps: float = 3600.0) -> AsyncIterator[P
             grace=7 * DAY,
             public_url=f"http://127.0.0.1:{app.port}",
             signer=app.signer,
+            sign_receipt=app.receipts.sign if app.receipts else None,
             arrivals=Arrivals(app.clock.now()),
             meter=metrics,
             pace=RoleLatency(),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
 
-from tests.app.harness import MONTH, AppHarness, link_of
+from receipt_signing import ReceiptSigner, ReceiptState
+from tests.app.harness import MONTH, AppHarness, link_of, running
 
 
 async def test_a_member_subscribes_looks_and_cancels(app: AppHarness) -> None:
@@ -37,6 +39,22 @@ async def test_a_member_subscribes_looks_and_cancels(app: AppHarness) -> None:
     await again.until(lambda r: "Receipt" in r.text)
     await app.turn(MONTH)
     assert app.roles() == []
+
+
+async def test_a_cancellation_hands_out_a_signed_receipt_as_a_readable_file(idle_app: AppHarness) -> None:
+    idle_app.receipts = ReceiptSigner([b"k" * 32])
+    async with running(idle_app):
+        await idle_app.sell()
+        await idle_app.buy()
+        asked = await idle_app.bob.run(idle_app.guild, "cancel")
+        await asked.press("Cancel subscription")
+        ((name, content),) = (await idle_app.bob.dm_containing("Receipt")).files.items()
+    text = content.decode()
+    assert re.fullmatch(r"receipt-[0-9a-f]{16}\.txt", name)
+    assert idle_app.receipts.check(text) is ReceiptState.GENUINE
+    for said in ("Gold", "Pottery", "You won't be charged for it again.", "UTC"):
+        assert said in text
+    assert not re.search(r"<t:|\*\*|\\|^#", text, re.MULTILINE)
 
 
 async def test_a_press_of_cancel_reads_the_subscription_once_before_and_once_after_it_acts(

@@ -1,0 +1,52 @@
+"""The commands `python bot.py backup FILE`, `restore FILE` and `verify FILE`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import backups
+from billing.model.translatable_text import Text, Verbatim
+from billing.ports import Clock
+from i18n import tr
+from receipt_signing import LARGEST, ReceiptSigner, ReceiptState
+from runtime import load_settings
+from terminal_texts import refuse_texts
+
+_WORDS = {
+    ReceiptState.GENUINE: "verify.genuine",
+    ReceiptState.CHANGED: "verify.changed",
+    ReceiptState.UNSIGNED: "verify.unsigned",
+}
+
+
+FILE_COMMANDS = frozenset({"backup", "restore", "verify"})
+
+
+def run_on_file(command: str, path: Path, clock: Clock) -> int:
+    """Run one of `FILE_COMMANDS`; returns the exit code. Raises SettingsError, or DuesError if it fails."""
+    settings = load_settings()
+    if command == "verify":
+        return verify(path, settings.secret_keys)
+    print(backups.run(command, path, settings.ledger_path, clock))  # noqa: T201 - a terminal asked for it
+    return 0
+
+
+def verify(path: Path, keys: Sequence[bytes]) -> int:
+    """Print whether the receipt in this file is genuine. `keys`: of SECRET_KEY.
+
+    Returns 0 if it is, 1 if it is not, 2 if that cannot be told: without SECRET_KEY or a readable file.
+    """
+    if not keys:
+        return refuse_texts(2, Text("verify.no_key"))
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            text = file.read(LARGEST + 1)
+    except UnicodeDecodeError:
+        text = ""
+    except OSError as error:
+        reason = Verbatim(error.strerror or type(error).__name__)
+        return refuse_texts(2, Text("verify.unreadable", file=Verbatim(str(path)), reason=reason))
+    state = ReceiptSigner(keys).check(text)
+    print(tr(_WORDS[state]))  # noqa: T201 - a terminal asked for it
+    return 0 if state is ReceiptState.GENUINE else 1
