@@ -101,6 +101,18 @@ def load_subscriptions_of(db: sqlite3.Connection, member_id: int) -> list[Subscr
     return [subscription(row) for row in rows]
 
 
+def load_members_subscriptions(
+    db: sqlite3.Connection, guild_id: int, after: int, limit: int
+) -> list[Subscription]:
+    rows = db.execute(
+        f"SELECT {SUBSCRIPTION} FROM subscriptions WHERE guild_id = :guild AND member_id IN ("
+        "SELECT DISTINCT member_id FROM subscriptions WHERE guild_id = :guild AND member_id > :after"
+        " ORDER BY member_id LIMIT :limit) ORDER BY member_id",
+        {"guild": guild_id, "after": after, "limit": limit},
+    )
+    return [subscription(row) for row in rows]
+
+
 def load_customer_subscriptions(
     db: sqlite3.Connection, provider: str, account: str, customer_id: str
 ) -> list[SubscriptionKey]:

@@ -164,6 +164,7 @@ class SqliteLedger(Ledger):
     load_with_member = _reads(members.load_with_member)
     load_known = _reads(subscriptions.load_known)
     load_subscriptions_of = _reads(subscriptions.load_subscriptions_of)
+    load_members_subscriptions = _reads(subscriptions.load_members_subscriptions)
     load_customer_subscriptions = _reads(subscriptions.load_customer_subscriptions)
     load_unbound = _reads(subscriptions.load_unbound)
     load_unbound_sales = _reads(subscriptions.load_unbound_sales)

@@ -147,6 +147,7 @@ async def load_everything(ledger: Ledger) -> None:
         await load(*who)
     await ledger.load_paying(GUILD, ("stripe", "acct", "price_1"), 9)
     await ledger.load_running(GUILD, ("stripe", "acct"), 0, 9)
+    await ledger.load_members_subscriptions(GUILD, 0, 9)
     await ledger.load_checkout("co_1")
     await ledger.load_queued_members(20, 9)
     await ledger.load_next_due(20)

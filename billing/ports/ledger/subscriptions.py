@@ -33,6 +33,10 @@ class SubscriptionLedger(Protocol):
     async def load_subscriptions_of(self, member_id: int) -> list[Subscription]:
         """All subscriptions of this person in every server, newest first."""
 
+    async def load_members_subscriptions(self, guild_id: int, after: int, limit: int) -> list[Subscription]:
+        """All subscriptions of a server's next `limit` members that have any, ordered by the members' ids,
+        each greater than `after`."""
+
     async def load_customer_subscriptions(
         self, provider: str, account: str, customer_id: str
     ) -> list[SubscriptionKey]:
