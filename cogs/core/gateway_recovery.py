@@ -61,7 +61,8 @@ class GatewayState:
     `shards`: the number that Discord recommends. `at_once`: how many of them may identify in five seconds
     (`max_concurrency`). `identifies_left`: the number left of `identifies_a_day`, for another `reset_after`
     seconds; None until Discord says it. `dropped`: the number of events that discord.py could not read.
-    `waited`: the seconds that calls have waited for rate limits.
+    `next_identify`: while few are left, when one of them may be used, in unix seconds. `waited`: the seconds
+    that calls have waited for rate limits.
     """
 
     shards: int = 1
@@ -69,6 +70,7 @@ class GatewayState:
     identifies_left: int | None = None
     identifies_a_day: int = 1000
     reset_after: float = 0.0
+    next_identify: float | None = None
     dropped: int = 0
     waited: float = 0.0
 
@@ -214,14 +216,21 @@ async def ask_gateway(client: discord.Client, state: GatewayState) -> bool:
     return True
 
 
-async def check_identifies(client: discord.Client, state: GatewayState) -> None:
+async def check_identifies(client: discord.Client, state: GatewayState, now: float) -> None:
     """Raise IdentifiesLow if another identify is not safe now.
 
     If Discord does not say how many are left, identifying is allowed; the pauses between connections limit
-    the rate.
+    the rate. `now`: in unix seconds.
     """
     if not await ask_gateway(client, state) or state.identifies_left is None:
         return
-    few, wait = min(FEW_IDENTIFIES, state.identifies_a_day // 2), state.reset_after
-    if state.identifies_left < few and wait > 0:
-        raise IdentifiesLow(wait / max(state.identifies_left, 1))
+    left, wait = state.identifies_left, state.reset_after
+    if left >= min(FEW_IDENTIFIES, state.identifies_a_day // 2) or wait <= 0:
+        state.next_identify = None
+        return
+    due, state.next_identify = state.next_identify, now + wait / max(left, 1)
+    if due is None or left == 0:
+        raise IdentifiesLow(state.next_identify - now)
+    if now < due:
+        state.next_identify = due
+        raise IdentifiesLow(due - now)

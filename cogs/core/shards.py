@@ -68,7 +68,7 @@ class IdentifyTurns:
         """Wait until this shard may identify, which it does inside the block. Raises IdentifiesLow."""
         group, clock = number % self._bot.gateway.at_once, asyncio.get_running_loop().time
         async with self._locks[group]:
-            await check_identifies(self._bot, self._bot.gateway)
+            await check_identifies(self._bot, self._bot.gateway, self._bot.ports.clock.now())
             await asyncio.sleep(self._last.get(group, -math.inf) + IDENTIFY_PAUSE - clock())
             try:
                 yield

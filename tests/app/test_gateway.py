@@ -166,6 +166,18 @@ async def test_the_last_identifies_of_a_day_are_spread_over_the_day(
         assert process.bot.why_offline() is None
 
 
+async def test_one_of_the_last_identifies_is_used_after_its_share_of_the_day(
+    idle_app: AppHarness, pauses: Pauses
+) -> None:
+    idle_app.application.identifies = before = routes_apps.SESSION_STARTS_A_DAY - 3
+    async with running(idle_app) as process:
+        idle_app.clock.advance(await pauses.one())
+        pauses.over.set()
+        await asyncio.wait_for(process.bot.wait_until_ready(), 20)
+        assert process.bot.why_offline() is None
+    assert idle_app.application.identifies == before + 1
+
+
 async def test_the_bot_identifies_if_discord_does_not_say_how_many_identifies_are_left(
     idle_app: AppHarness,
 ) -> None:
