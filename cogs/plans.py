@@ -37,6 +37,8 @@ from cogs.core.role_permissions import (
     require_sellable,
     unseen_words,
 )
+from cogs.price_suggestions import suggest_stripe_prices
+from cogs.subscribe import preview_box
 from cogs.translator import described
 from cogs.views import layout
 from cogs.views.charges import sale_words
@@ -74,6 +76,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description=described("
         description=described("option.plans.description"),
         hidden=described("option.plans.hidden"),
     )
+    @app_commands.autocomplete(stripe_price=suggest_stripe_prices)
     async def add(  # noqa: PLR0917 -- one argument per option
         self,
         interaction: Interaction,
@@ -96,7 +99,9 @@ class Plans(commands.GroupCog, group_name="plans", group_description=described("
             price_ids=_price_ids(stripe_price, paypal_plan),
         )
         plan = await add_plan(interaction.client.ports, guild_id, edit, interaction.user.id)
-        await respond(interaction, _saved(interaction, plan, tr("plans.added"), role))
+        saved = _saved(interaction, plan, tr("plans.added"), role)
+        seen = [] if plan.hidden else [ui.TextDisplay[Card](tr("plans.preview"))]
+        await respond(interaction, Card(*saved.children, *seen, await preview_box(interaction, plan)))
 
     @app_commands.command(name="list", description=described("description.plans.list"))
     async def list_(self, interaction: Interaction) -> None:
@@ -121,7 +126,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description=described("
         stripe_price=described("option.plans.new_stripe_price"),
         paypal_plan=described("option.plans.new_paypal_plan"),
     )
-    @app_commands.autocomplete(plan=suggest_all_plans)
+    @app_commands.autocomplete(plan=suggest_all_plans, stripe_price=suggest_stripe_prices)
     async def edit(  # noqa: PLR0913, PLR0917 -- one argument per option
         self,
         interaction: Interaction,

@@ -92,6 +92,12 @@ async def _show_one(interaction: Interaction, plan: Plan) -> None:
     await respond(interaction, Card(*unsure, offer_box(interaction, made)))
 
 
+async def preview_box(interaction: Interaction, plan: Plan) -> ui.Container[ui.LayoutView]:
+    """Return the card that the caller would see in a long list, without creating a payment page."""
+    made = await offer(interaction.client.ports, plan.guild_id, interaction.user.id, plan, pages=False)
+    return offer_box(interaction, made, linked=False)
+
+
 async def _unsure(interaction: Interaction) -> list[ui.Container[ui.LayoutView]]:
     """Check the member's open payment pages; return a warning if a provider did not answer."""
     note = unsure_note(await look_at_open(interaction.client.ports, interaction.user.id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from billing.checkout_cache import PaymentPage
 from billing.model import (
@@ -89,6 +89,14 @@ class ListPart:
 
 
 ALL = ListPart()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPrice:
+    """A price of the account that can be sold, with the name that the owner gave it or its product."""
+
+    price: Price
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,3 +243,11 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Close the connections."""
+
+
+@runtime_checkable
+class ListsPrices(Provider, Protocol):
+    """A provider that can list the account's prices with their amounts. PayPal cannot."""
+
+    async def list_prices(self) -> list[NamedPrice]:
+        """The newest prices that can be sold. Raises ProviderError."""

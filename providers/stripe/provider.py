@@ -22,7 +22,7 @@ from billing.model import (
     Subject,
     Subscription,
 )
-from billing.model.translatable_text import Text, Verbatim
+from billing.model.translatable_text import Text
 from billing.ports import (
     ALL,
     CheckoutFound,
@@ -31,6 +31,7 @@ from billing.ports import (
     Failure,
     ListPart,
     Meter,
+    NamedPrice,
     PaceState,
     PaymentPage,
     PortalOptions,
@@ -47,13 +48,13 @@ from providers.stripe.mapping import (
     NAME,
     map_checkout,
     map_dispute,
-    map_price,
     map_subscription,
     maybe_id,
 )
 from providers.stripe.own_account import OwnAccount, account_of
 from providers.stripe.payment_failures import fetch_failure
 from providers.stripe.portal import Portals
+from providers.stripe.price_list import fetch_price, list_prices
 from providers.stripe.setup import Setup
 from providers.stripe.webhook import HEADER, authenticate, read_header
 
@@ -186,12 +187,12 @@ class StripeProvider:
     @bounded
     async def fetch_price(self, price_id: str) -> Price:
         """Fetch a price. Raises ProviderRefused for a one-time price, ProviderNotFound for an unknown id."""
-        try:
-            found = await self._api.get(path("prices", price_id), expand=["product"])
-            return map_price(found, self.account)
-        except ProviderNotFound as error:
-            code = "error.stripe.no_price_live" if self.account == "live" else "error.stripe.no_price_test"
-            raise ProviderNotFound(Text(code, price=Verbatim(price_id[:80])), detail=str(error)) from None
+        return await fetch_price(self._api, self.account, price_id)
+
+    @bounded
+    async def list_prices(self) -> list[NamedPrice]:
+        """List the newest prices that can be sold, with the names of their products."""
+        return await list_prices(self._api, self.account)
 
     @bounded
     async def start_checkout(self, order: CheckoutOrder) -> PaymentPage:

@@ -349,3 +349,38 @@ async def test_an_admin_cannot_map_a_product_to_a_role_they_could_not_sell(app: 
     menu = notice.selects[0].custom_id
     assert "above your own highest" in (await notice.choose(menu, "High")).text
     assert "now have **High**" in (await app.ada.look_at(notice).choose(menu, "High")).text
+
+
+async def test_prices_of_the_account_are_suggested_by_name_and_amount(app: AppHarness) -> None:
+    yearly = app.stripe.add_price(app.product, 5000, "year", currency="eur")["id"]
+    app.stripe.dashboard.archive_price(app.stripe.add_price(app.product, 700)["id"])
+    asked = (app.guild, "plans add", "stripe_price")
+    every = await app.ada.autocomplete(*asked, "")
+    assert every == [
+        {"name": "Gold · €50.00 a year", "value": yearly},
+        {"name": "Gold · €5.00 a month", "value": app.price},
+    ]
+    assert await app.ada.autocomplete(*asked, "a year") == every[:1]
+    assert await app.bob.autocomplete(*asked, "", force=True) == []
+    added = await app.ada.run(
+        app.guild, "plans add", {"name": "Gold", "role": app.gold, "stripe_price": yearly}
+    )
+    assert "This is what members see:" in added.text
+    assert added.text.count("€50.00 a year") == 2
+    assert [button.label for button in added.buttons] == ["Subscribe"]
+    assert await app.ada.autocomplete(*asked, "") == every[1:]
+
+
+async def test_prices_are_suggested_to_another_admin_only_where_this_server_alone_sells(
+    app: AppHarness,
+) -> None:
+    asked = (app.guild, "plans add", "stripe_price", "")
+    assert await app.cleo.autocomplete(*asked) == []
+    await app.sell()
+    other = app.stripe.add_price(app.product, 900, currency="eur")["id"]
+    assert [one["value"] for one in await app.cleo.autocomplete(*asked)] == [other]
+    chess = app.world.add_guild("Chess", app.cleo)
+    await app.invite(chess)
+    await app.sell("Chess", app.world.add_role(chess, "Chess"))
+    assert await app.cleo.autocomplete(*asked) == []
+    assert [one["value"] for one in await app.ada.autocomplete(*asked)] == [other]
