@@ -149,8 +149,10 @@ class DuesBot(BaseBot):
         Raises TokenRefused.
         """
         turns = IdentifyTurns(self)
-        while not self._closing:
+        while True:
             await ask_gateway(self, self.gateway)
+            if self._closing:
+                return
             self.connections = number_shards(self, self.gateway.shards, turns)
             log.info("Connecting to Discord with %d shards", len(self.connections))
             self._connecting = [asyncio.create_task(one.stay_connected()) for one in self.connections]
