@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from urllib.parse import urlsplit
 
-from billing.errors import DuesError, ProviderRefused
+from billing.errors import DuesError, ProviderError, ProviderRefused
 from billing.model.translatable_text import Text, Verbatim
 from billing.ports import Clock
 from config import DEFAULTS
@@ -92,7 +92,8 @@ class WebhookSetup:
 
     async def _plan_paypal(self) -> WebhookPlan:
         async with self._at_paypal() as paypal:
-            self._paypal = await paypal.plan()
+            saved = self._current.get("PAYPAL_WEBHOOK_ID", "").split(",")
+            self._paypal = await paypal.plan([one.strip() for one in saved])
         return self._paypal
 
     def _secrets(self) -> list[str]:
@@ -101,7 +102,8 @@ class WebhookSetup:
         return [one.strip() for one in found if one.strip() and not one.strip().startswith(NO_SECRET)]
 
     async def carry_out(self, save: Callable[[Mapping[str, str]], None]) -> list[Text]:
-        """Create or repair the webhooks, `save` the settings that they give, then delete the surplus.
+        """Create what is missing, `save` the settings that it gives, then repair the rest and delete the
+        surplus.
 
         Raises DuesError if nothing was saved; a new endpoint at Stripe is deleted again then. Returns a text
         for each thing that is left to do by hand.
@@ -121,13 +123,11 @@ class WebhookSetup:
 
     async def _make_stripe(self) -> tuple[CreatedEndpoint | None, str]:
         before = self._current.get("STRIPE_WEBHOOK_SECRET", "")
+        if self._stripe is not None and self._stripe.kept:
+            return None, before
         if self._stripe is None:
             return None, before or NO_SECRET + secrets.token_hex(32)
         async with self._at_stripe() as stripe:
-            for endpoint_id in self._stripe.kept:
-                await stripe.repair(endpoint_id)
-            if self._stripe.kept:
-                return None, before
             created = await stripe.create()
         # An organisation's destination, which a key cannot list, may sign with one of the others.
         return created, ",".join([created.secret, *self._secrets()])
@@ -135,11 +135,10 @@ class WebhookSetup:
     async def _make_paypal(self) -> str:
         if self._paypal is None:
             return self._current.get("PAYPAL_WEBHOOK_ID", "") or NO_WEBHOOK
-        async with self._at_paypal() as paypal:
-            if self._paypal.kept is None:
-                return await paypal.create()
-            await paypal.repair(self._paypal.kept)
+        if self._paypal.kept is not None:
             return self._paypal.kept
+        async with self._at_paypal() as paypal:
+            return await paypal.create()
 
     def _interval(self, values: Mapping[str, str]) -> dict[str, str]:
         """Sweep often where no notification arrives, and as usual once they do."""
@@ -155,11 +154,24 @@ class WebhookSetup:
                 await stripe.delete(created.id)
 
     async def _clean_up(self) -> list[Text]:
-        if self._stripe is None or not self._stripe.surplus:
-            return []
+        """Repair and delete; the settings are saved, so failures only give texts."""
+        left = []
+        try:
+            if self._stripe is not None:
+                left = await self._clean_up_stripe(self._stripe)
+            if self._paypal is not None and self._paypal.kept is not None:
+                async with self._at_paypal() as paypal:
+                    await paypal.repair(self._paypal.kept)
+        except ProviderError as error:
+            left.append(Text("setup.not_repaired", error=Verbatim(str(error))))
+        return left
+
+    async def _clean_up_stripe(self, plan: EndpointPlan) -> list[Text]:
         async with self._at_stripe() as stripe:
-            left = [one for one in self._stripe.surplus if not await stripe.delete(one)]
-        return [Text("setup.stripe_left", ids=[Verbatim(one) for one in left])] if left else []
+            left = [Verbatim(one) for one in plan.surplus if not await stripe.delete(one)]
+            for endpoint_id in plan.kept:
+                await stripe.repair(endpoint_id)
+        return [Text("setup.stripe_left", ids=left)] if left else []
 
 
 def _is_local(url: str) -> bool:

@@ -27,6 +27,7 @@ from cogs.core.startup import (
 from config import DEFAULTS, Settings, SettingsError, environment, load, read_env_file
 from config_addresses import is_loopback
 from config_secrets import read_secret_files
+from db.sqlite.private_files import keep_private
 from env_file import change_values, save_env
 from i18n import tr
 from i18n.plain import plain_words
@@ -198,6 +199,7 @@ class _Wizard:
         changed = {name: value for name, value in wanted.items() if value != before[name]}
         text = self._text()
         if not changed and ENV.exists():
+            keep_private(ENV)
             self.screen.say(tr("setup.env_unchanged", path=ENV.resolve()))
             return
         after = change_values(text, {**{f"{name}_FILE": None for name in changed}, **changed})

@@ -6,9 +6,10 @@ that the next run could not use.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from billing.errors import ProviderRefused
 from billing.model.translatable_text import Text, Verbatim
@@ -48,20 +49,30 @@ class PayPalWebhook:
             raise ProviderRefused(Text("setup.paypal_refused"), detail=str(refused)) from None
 
     @bounded
-    async def plan(self) -> WebhookPlan:
-        """Decide whether the webhook must be created."""
-        found = maybe(await self._api.get(_WEBHOOKS), "webhooks", list) or []
-        kept = next((need(one, "id", str) for one in found if maybe(one, "url", str) == self._url), None)
-        return WebhookPlan(Text("setup.keeps" if kept else "setup.creates", url=Verbatim(self._url)), kept)
+    async def plan(self, saved: Sequence[str]) -> WebhookPlan:
+        """Decide whether the webhook must be created, or one of these saved ids moved to the address."""
+        listed = maybe(await self._api.get(_WEBHOOKS), "webhooks", list) or []
+        urls = {need(one, "id", str): need(one, "url", str) for one in listed}
+        url = Verbatim(self._url)
+        if kept := next((one for one, there in urls.items() if there == self._url), None):
+            return WebhookPlan(Text("setup.keeps", url=url), kept)
+        if moved := next((one for one in saved if one in urls), None):
+            return WebhookPlan(Text("setup.moves", former=Verbatim(urls[moved]), url=url), moved)
+        return WebhookPlan(Text("setup.creates", url=url))
 
     @bounded
     async def repair(self, webhook_id: str) -> None:
-        """Let a webhook send every event that the bot needs."""
+        """Let a webhook send every event that the bot needs to `url`."""
         where = path("v1", "notifications", "webhooks", webhook_id)
-        names = names_of(await self._api.get(where))
+        found = await self._api.get(where)
+        names, changes = names_of(found), list[dict[str, Any]]()
+        if maybe(found, "url", str) != self._url:
+            changes.append({"op": "replace", "path": "/url", "value": self._url})
         if "*" not in names and set(EVENTS) - names:
             types = _types(sorted({*names, *EVENTS}))
-            await self._api.patch(where, [{"op": "replace", "path": "/event_types", "value": types}])
+            changes.append({"op": "replace", "path": "/event_types", "value": types})
+        if changes:
+            await self._api.patch(where, changes)
 
     @bounded
     async def create(self) -> str:

@@ -32,8 +32,8 @@ _NOT_KNOWN = "unknown"  # its value until the secret is known
 class EndpointPlan:
     """Decisions about the endpoints of one address, and the text that says them.
 
-    `kept`: ids of endpoints whose secret is saved. Without any, a new one is created. `surplus`: ids of
-    endpoints whose secret nobody has; they are deleted once the new secret is saved.
+    `kept`: ids of endpoints whose secret is saved, which are repaired. Without any, a new one is created.
+    `surplus`: ids of endpoints whose secret nobody has; they are deleted once the new secret is saved.
     """
 
     says: Text
@@ -76,13 +76,19 @@ class StripeWebhook:
         ours = [one for one in listed if maybe(one, "url", str) == self._url]
         prints = {print_of(secret) for secret in secrets}
         kept = [one for one in ours if _print_on(one) in prints]
+        moved = [] if kept else [one for one in listed if _print_on(one) in prints][:1]
         by_hand = [one for one in ours if _print_on(one) is None]
-        trusted = by_hand if same_key and len(secrets) > len(kept) else []
+        trusted = by_hand if same_key and len(secrets) > len([*kept, *moved]) else []
         surplus = [one for one in ours if one not in [*kept, *trusted]]
-        return EndpointPlan(self._say(kept, trusted, surplus), _ids([*kept, *trusted]), _ids(surplus))
+        says = self._say(kept, moved, trusted, surplus)
+        return EndpointPlan(says, _ids([*kept, *moved, *trusted]), _ids(surplus))
 
-    def _say(self, kept: list[Answer], trusted: list[Answer], surplus: list[Answer]) -> Text:
+    def _say(
+        self, kept: list[Answer], moved: list[Answer], trusted: list[Answer], surplus: list[Answer]
+    ) -> Text:
         url, ids = Verbatim(self._url), [Verbatim(one) for one in _ids(surplus)]
+        if moved:
+            return Text("setup.moves", former=Verbatim(need(moved[0], "url", str)), url=url)
         if not kept and not trusted:
             return Text("setup.stripe_replaces", url=url, ids=ids) if ids else Text("setup.creates", url=url)
         if trusted:
@@ -91,7 +97,7 @@ class StripeWebhook:
 
     @bounded
     async def repair(self, endpoint_id: str) -> None:
-        """Turn an endpoint on, and let it send every event that the bot needs."""
+        """Turn an endpoint on, and let it send every event that the bot needs to `url`."""
         endpoint = await self._api.get(path("webhook_endpoints", endpoint_id))
         events = events_of(endpoint)
         if "*" not in events and set(EVENTS) - set(events):
@@ -99,6 +105,8 @@ class StripeWebhook:
             await self._api.post(path("webhook_endpoints", endpoint_id), enabled_events=both)
         if need(endpoint, "status", str) != "enabled":
             await self._api.post(path("webhook_endpoints", endpoint_id), disabled=False)
+        if need(endpoint, "url", str) != self._url:
+            await self._api.post(path("webhook_endpoints", endpoint_id), url=self._url)
 
     @bounded
     async def create(self) -> CreatedEndpoint:

@@ -59,6 +59,30 @@ async def test_the_endpoint_whose_secret_is_saved_is_repaired_and_stays(owner: O
     assert owner.env["STRIPE_WEBHOOK_SECRET"] == before
 
 
+async def test_the_webhooks_move_to_a_new_address(owner: Owner) -> None:
+    login = {"paypal_id": owner.paypal.client_id, "paypal_secret": owner.paypal.client_secret}
+    assert await owner.by_options(**login) == 0
+    before, (endpoint,), (webhook,) = owner.env, owner.endpoints, owner.paypal.world.all("webhook")
+    assert await owner.by_options(**login, public_url="http://localhost:8080") == 0
+    assert [one["id"] for one in owner.endpoints] == [endpoint["id"]]
+    assert owner.endpoints[0]["url"] == "http://localhost:8080/webhooks/stripe"
+    assert owner.paypal.world.all("webhook")[0]["url"] == "http://localhost:8080/webhooks/paypal"
+    assert owner.env == {**before, "PUBLIC_URL": "http://localhost:8080"}
+    assert owner.env["PAYPAL_WEBHOOK_ID"] == webhook["id"]
+
+
+async def test_a_webhook_that_could_not_be_repaired_is_named_and_the_settings_are_saved(
+    owner: Owner,
+) -> None:
+    assert await owner.by_options() == 0
+    (endpoint,) = owner.endpoints
+    endpoint["status"] = "disabled"
+    owner.stripe.faults.add("status", "/v1/webhook_endpoints/", method="POST", status=400)
+    assert await owner.by_options(client_secret="local-client-secret") == 0
+    assert owner.env["DISCORD_CLIENT_SECRET"] == "local-client-secret"
+    assert "a webhook could not be repaired" in "\n".join(owner.typist.said)
+
+
 async def test_an_endpoint_made_by_hand_stays_if_its_secret_may_be_saved(owner: Owner) -> None:
     made = owner.stripe.add_endpoint(f"{URL}/webhooks/stripe")
     owner.settings(STRIPE_API_KEY=KEY, STRIPE_WEBHOOK_SECRET=made["secret"])
