@@ -23,12 +23,13 @@ from billing.use_cases.link_member import (
     open_page,
     unlink,
 )
-from cogs.autocomplete import Choice, matching
+from cogs.autocomplete import Choice, matching, suggest_all_plans
 from cogs.core.bot_interface import Interaction
 from cogs.core.components import ID_LIMIT, Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, locale_of, require_admin, respond
 from cogs.core.role_permissions import is_owner, require_plan_sellable
 from cogs.core.subscription_keys import key_text, parse_key
+from cogs.member_list import STATES, find_filter, list_card, send_export, turn_page
 from cogs.translator import described
 from cogs.views import layout
 from cogs.views.charges import price_words
@@ -54,6 +55,9 @@ async def suggest_nobodys(interaction: Interaction, typed: str) -> list[Choice]:
     return matching(zip(labels, (key_text(s.key) for s in found), strict=True), typed)
 
 
+_CHOICES = [app_commands.Choice(name=described(code), value=str(state)) for state, code in STATES.items()]
+
+
 @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
 @app_commands.allowed_installs(guilds=True, users=False)
 @app_commands.default_permissions(manage_guild=True)
@@ -65,7 +69,29 @@ class Members(commands.GroupCog, group_name="members", group_description=describ
             "linkthis": self.accepted,
             "unlink": self.undone,
             "theypay": self.opened,
+            "mlist": turn_page,
         }
+
+    @app_commands.command(name="list", description=described("description.members.list"))
+    @app_commands.describe(plan=described("option.members.plan"), state=described("option.members.state"))
+    @app_commands.choices(state=_CHOICES)
+    @app_commands.autocomplete(plan=suggest_all_plans)
+    async def list_all(self, interaction: Interaction, plan: str | None = None, state: str = "") -> None:
+        """Show who pays, page by page."""
+        await defer(interaction)
+        guild_id = await require_admin(interaction, interaction.guild_id)
+        wanted = await find_filter(interaction, guild_id, plan, state)
+        await respond(interaction, await list_card(interaction, guild_id, wanted, 0))
+
+    @app_commands.command(description=described("description.members.export"))
+    @app_commands.describe(plan=described("option.members.plan"), state=described("option.members.state"))
+    @app_commands.choices(state=_CHOICES)
+    @app_commands.autocomplete(plan=suggest_all_plans)
+    async def export(self, interaction: Interaction, plan: str | None = None, state: str = "") -> None:
+        """Answer with a CSV file of who pays."""
+        await defer(interaction)
+        guild_id = await require_admin(interaction, interaction.guild_id)
+        await send_export(interaction, guild_id, await find_filter(interaction, guild_id, plan, state))
 
     @app_commands.command(description=described("description.members.link"))
     @app_commands.describe(

@@ -24,10 +24,15 @@ THREE_DECIMALS = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
 WHOLE = frozenset({"huf", "twd"})
 
 
+def to_decimal(amount: Money) -> Decimal:
+    """The amount in whole units of its currency, such as 5.00."""
+    digits = 0 if amount.currency in NO_DECIMALS else 3 if amount.currency in THREE_DECIMALS else 2
+    return Decimal(amount.amount).scaleb(-digits)
+
+
 def format_money(amount: Money, locale: str = "en-US") -> str:
     """The amount in its currency, as readers of that locale write it."""
-    digits = 0 if amount.currency in NO_DECIMALS else 3 if amount.currency in THREE_DECIMALS else 2
-    value, name, where = Decimal(amount.amount).scaleb(-digits), amount.currency.upper(), _locale(locale)
+    value, name, where = to_decimal(amount), amount.currency.upper(), _locale(locale)
     if amount.currency in WHOLE and value == int(value):
         plain_pattern = where.currency_formats["standard"].pattern.replace(".00", "")
         return format_currency(value, name, plain_pattern, where, currency_digits=False)

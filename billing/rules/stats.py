@@ -30,6 +30,7 @@ from billing.model.outbox import (
     SubscriptionTrialStarted,
     SubscriptionUnlinked,
 )
+from billing.rules.payment_state import PaymentState, payment_state
 
 DAY = 86_400
 # Months in an interval. A year has 365.25 days, as in billing in the long run.
@@ -123,9 +124,9 @@ def calculate_stats(
 ) -> Stats:
     """The numbers at `now`, with the movements since then. `present`: the server's subscriptions that belong
     to a member, are past their first payment, and have not ended; `events`: its events in that period."""
-    states, revenue, ages = Counter[str](), Revenue(), []
+    states, revenue, ages = Counter[PaymentState](), Revenue(), []
     for facts in present:
-        states[_state(facts, now, grace)] += 1
+        states[payment_state(facts.status, facts.unpaid_since, now, grace)] += 1
         ages.append(max(now - facts.created_at, 0) // DAY)
         revenue.unknown += facts.status in _COUNTED and any(c.amount is None for c in facts.charges)
         for currency, amount in monthly(facts).items():
@@ -145,11 +146,11 @@ def calculate_stats(
         refunded[money.currency] += money.amount
     return Stats(
         since=since,
-        active=states["active"],
-        trial=states["trial"],
-        overdue=states["overdue"],
-        unpaid=states["unpaid"],
-        other=states["other"],
+        active=states[PaymentState.ACTIVE],
+        trial=states[PaymentState.TRIAL],
+        overdue=states[PaymentState.OVERDUE],
+        unpaid=states[PaymentState.UNPAID],
+        other=states[PaymentState.OTHER],
         movements=movements,
         revenue=revenue,
         refunded=refunded,
@@ -166,20 +167,6 @@ def monthly(facts: SubscriptionFacts | None) -> Amounts:
                 months = _MONTHS[charge.interval] * charge.interval_count
                 _add(found, charge.amount.currency, charge.amount.amount / months)
     return found
-
-
-def _state(facts: SubscriptionFacts, now: int, grace: int) -> str:
-    match facts.status:
-        case Status.ACTIVE:
-            return "active"
-        case Status.TRIALING:
-            return "trial"
-        case Status.PAST_DUE if facts.unpaid_since is None or now < facts.unpaid_since + grace:
-            return "overdue"
-        case Status.PAST_DUE | Status.UNPAID:
-            return "unpaid"
-        case _:
-            return "other"
 
 
 _FIELDS: Mapping[type[SubscriptionEvent], str] = {

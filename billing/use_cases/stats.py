@@ -44,9 +44,9 @@ async def _events(ports: Ports, guild_id: int, after: int) -> AsyncIterator[Outb
         after = page[-1].sequence
 
 
-async def every_subscription(ports: Ports, guild_id: int) -> AsyncIterator[Subscription]:
-    """The subscriptions that belong to members of a server, in the order of the members' ids."""
-    after = 0
+async def every_subscription(ports: Ports, guild_id: int, after: int = 0) -> AsyncIterator[Subscription]:
+    """The subscriptions that belong to members of a server, in the order of the members' ids, each greater
+    than `after`."""
     while page := await ports.ledger.load_members_subscriptions(guild_id, after, PAGE):
         for subscription in page:
             yield subscription

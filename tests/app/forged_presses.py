@@ -48,6 +48,8 @@ ADMINS = {
     "stats",
     "doctor",
     "members link",
+    "members list",
+    "members export",
     "panel",
     "plans add",
     "plans edit",

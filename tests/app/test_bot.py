@@ -63,7 +63,7 @@ async def test_command_options_are_the_documented_ones(app: AppHarness) -> None:
         "revoke": ["member", "plan", "when", "refund", "reason"],
         "grant": ["member", "plan", "days", "reason"],
         "member": ["member"],
-        "members": ["link"],
+        "members": ["list", "export", "link"],
         "panel": ["channel"],
         "stats": ["days"],
         "doctor": ["fix"],
