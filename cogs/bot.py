@@ -51,6 +51,7 @@ from cogs.paywall_watch import PaywallWatch
 from cogs.plans import Plans
 from cogs.revoke import Revoke
 from cogs.role_retries import RoleSync
+from cogs.settings import SettingsCog
 from cogs.stats import StatsCog
 from cogs.subscribe import Subscribe
 from cogs.subscriptions import Subscriptions
@@ -123,7 +124,7 @@ class DuesBot(BaseBot):
         await self.tree.set_translator(Translator())
         members = (Subscriptions(), Manage(), Cancel(), Subscribe())
         admins = (revoke := Revoke(), Member(revoke), Grants(), Plans(), Members(), StatsCog())
-        for cog in (*members, *admins, Doctor(), Brakes(), PanelCog()):
+        for cog in (*members, *admins, Doctor(), Brakes(), PanelCog(), SettingsCog()):
             await self.add_cog(cog)
             self.actions |= cog.actions
         await self.add_cog(RoleSync(self))

@@ -10,7 +10,7 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
-from billing.model import GuildSettings, Plan, Price
+from billing.model import Plan, Price
 from billing.provider_names import display_name
 from billing.use_cases.expire_checkouts import expire_checkouts
 from billing.use_cases.guild_settings import LINK_LIMIT, SettingsUpdate, edit_settings
@@ -30,7 +30,6 @@ from cogs.core.bot_interface import Interaction
 from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, locale_of, require_admin, respond
 from cogs.core.role_permissions import (
-    can_write,
     cannot_give,
     power_words,
     require_plan_sellable,
@@ -38,6 +37,7 @@ from cogs.core.role_permissions import (
     unseen_words,
 )
 from cogs.price_suggestions import suggest_stripe_prices
+from cogs.settings import show_settings
 from cogs.subscribe import preview_box
 from cogs.translator import described
 from cogs.views import layout
@@ -206,8 +206,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description=described("
             plan_switching=plan_switching,
         )
         chosen = await edit_settings(interaction.client.ports, guild_id, choice, interaction.user.id)
-        closed = notice_channel is not None and not can_write(notice_channel)
-        await respond(interaction, _settings_card(chosen, closed=closed))
+        await respond(interaction, show_settings(interaction, chosen))
 
     async def mapped(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """Handle the menu below a notice: let the chosen plan sell a product that no plan sells yet."""
@@ -302,18 +301,3 @@ async def _listing(interaction: Interaction, page: int) -> Card:
     ]
     leafing = layout.pager("plans", interaction.user.id, "", page, pages)
     return Card(*shown, *([leafing] if leafing else []))
-
-
-def _settings_card(chosen: GuildSettings, *, closed: bool) -> Card:
-    channel = chosen.notice_channel_id
-    terms, privacy = (escaped(u or "", LINK_LIMIT) for u in (chosen.terms_url, chosen.privacy_url))
-    said = [
-        tr("plans.settings"),
-        tr("plans.notices_to_channel", channel=f"<#{channel}>") if channel else tr("plans.notices_to_owner"),
-        tr("plans.terms", url=terms) if terms else tr("plans.no_terms"),
-        tr("plans.privacy", url=privacy) if privacy else tr("plans.no_privacy"),
-        tr("plans.switching_on") if chosen.plan_switching else tr("plans.switching_off"),
-    ]
-    if closed:
-        said.append(tr("plans.channel_closed"))
-    return layout.note("\n".join(said), colour=layout.WARN if closed else layout.GOOD)

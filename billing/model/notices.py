@@ -32,6 +32,7 @@ from billing.model.member_news import (
     Switched,
 )
 from billing.model.money import Money
+from billing.model.sales_news import SaleNews
 from billing.model.subscriptions import DisputeState, SubscriptionKey
 
 
@@ -299,6 +300,15 @@ class PaywallLeak:
     idle: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SalesNews:
+    """To the admins who asked for it: `news` about sales, oldest first, and `more` that are only counted."""
+
+    kind: ClassVar[str] = "sales_news"
+    news: tuple[SaleNews, ...]
+    more: int = 0
+
+
 NoticeBody: TypeAlias = (
     RolesChanged
     | Started
@@ -344,6 +354,7 @@ NoticeBody: TypeAlias = (
     | LedgerNew
     | BackupFailed
     | PaywallLeak
+    | SalesNews
 )
 
 # The class of each kind, by the name under which the ledger keeps it.

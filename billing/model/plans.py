@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from billing.model.sales_news import NewsKind
 from billing.model.upcoming_charges import Step
 
 
@@ -68,3 +69,4 @@ class GuildSettings:
     terms_url: str | None = None
     privacy_url: str | None = None
     plan_switching: bool = False
+    sales_news: tuple[NewsKind, ...] = ()

@@ -15,6 +15,7 @@ from billing.use_cases.look_up_checkout import watch_returns
 from billing.use_cases.refresh_prices import refresh_prices
 from billing.use_cases.restored_ledger import begin
 from billing.use_cases.sweep import sweep
+from billing.use_cases.tell_sales import tell_sales
 from billing.use_cases.webhook_health import watch_arrivals
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ RETRY_SECONDS = 5.0
 # A machine that slept resumes each sleep as if no time had passed, and the clock may be set.
 LONGEST_WAIT = 30.0
 SWEEP_AGAIN = 300.0
+GROUPED = 20.0  # seconds of which the news about sales are told together
 BEAT = 240.0  # seconds between two records in the ledger that it is in use
 
 
@@ -44,6 +46,7 @@ class Schedule:
             self._run_timer(),
             self._run_sweeps(),
             self._refresh_prices(),
+            self._tell_sales(),
             watch_arrivals(self._ports),
             watch_returns(self._ports),
         ]
@@ -148,3 +151,14 @@ class Schedule:
             except Exception:
                 log.exception("prices: fault")
             await self._rest(self._sync_interval)
+
+    async def _tell_sales(self) -> None:
+        """Queue news about sales for the admins who asked for it, together for what happened meanwhile."""
+        await self.begun.wait()
+        while True:
+            more = False
+            try:
+                more = await tell_sales(self._ports)
+            except DuesError as error:
+                log.warning("sales news: %s", error)
+            await self._ports.clock.sleep(0 if more else GROUPED)

@@ -7,8 +7,8 @@ swallows the exceptions of its callback.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import discord
@@ -27,11 +27,13 @@ class ComponentPress:
 
     `who`: the id of the only user who may use the component; 0 for anybody, whom the action checks itself.
     `rest`: the part of the custom id that belongs to the action. `values`: the values chosen in a menu.
+    `fields`: what was typed or chosen in each field of a form, by the field's custom id.
     """
 
     who: int
     rest: str
     values: tuple[str, ...] = ()
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def chosen(self) -> str:
@@ -67,10 +69,10 @@ def custom_id(action: str, who: int, rest: str = "") -> str:
 
 
 def is_press(interaction: Interaction) -> bool:
-    """Return True if the interaction comes from a button or menu of this bot."""
+    """Return True if the interaction comes from a button, menu or form of this bot."""
     data = cast("dict[str, Any]", interaction.data or {})
-    is_component = interaction.type is discord.InteractionType.component
-    return is_component and str(data.get("custom_id", "")).startswith(f"{OURS}:")
+    types = discord.InteractionType.component, discord.InteractionType.modal_submit
+    return interaction.type in types and str(data.get("custom_id", "")).startswith(f"{OURS}:")
 
 
 async def dispatch(interaction: Interaction, actions: Mapping[str, Action]) -> None:
@@ -87,4 +89,11 @@ async def dispatch(interaction: Interaction, actions: Mapping[str, Action]) -> N
     action = actions.get(name)
     if action is None:
         raise Conflict(tr("error.outdated_button"))
-    await action(interaction, ComponentPress(who, rest, tuple(data.get("values", ()))))
+    values = tuple(data.get("values", ()))
+    await action(interaction, ComponentPress(who, rest, values, _fields(data.get("components", ()))))
+
+
+def _fields(components: Sequence[Mapping[str, Any]]) -> Mapping[str, tuple[str, ...]]:
+    """Return what was typed or chosen in a form. Each field is the component of a label."""
+    fields = [label["component"] for label in components if "component" in label]
+    return {each["custom_id"]: tuple(each.get("values", (each.get("value", ""),))) for each in fields}

@@ -22,6 +22,7 @@ LABEL_LIMIT = 80  # characters of a button; Discord, 'Component Reference'
 # characters of a link button; Discord, 'Component Reference'. Stripe's checkout addresses can be longer
 URL_LIMIT = 512
 TEXT_LIMIT = 4_000
+FORM_TITLE_LIMIT = 45  # characters; Discord, 'Modals'
 
 Row: TypeAlias = "ui.ActionRow[Any]"
 Style = discord.ButtonStyle
@@ -111,6 +112,15 @@ def links(several: Sequence[Link]) -> tuple[str, Row | None]:
     text = "\n".join(link.parts()[0] for link in several if not link.fits)
     fitting = [ui.Button[Any](label=plain(k.label, LABEL_LIMIT), url=k.url) for k in several if k.fits]
     return text, row(*fitting[:5])
+
+
+def form(title: str, action: str, who: int, *fields: ui.Label[Any]) -> ui.Modal:
+    """Return a form that still works after a restart; the action receives its fields by their custom ids."""
+    made = ui.Modal(title=plain(title, FORM_TITLE_LIMIT), custom_id=custom_id(action, who))
+    for field in fields:
+        made.add_item(field)
+    made.stop()  # or discord.py keeps it in memory until somebody submits it
+    return made
 
 
 def pager(action: str, who: int, rest: str, page: int, pages: int) -> Row | None:

@@ -35,6 +35,7 @@ from billing.model import (
     Revoked,
     RoleRefused,
     RoleWaits,
+    SalesNews,
     Screening,
     Started,
     SubscriptionKey,
@@ -61,6 +62,7 @@ from cogs.views.member_notices import MemberBody, member_button, member_text, ro
 from cogs.views.paywall import leak_notice
 from cogs.views.reader import Audience
 from cogs.views.receipt import receipt_text
+from cogs.views.sales_notices import sales_news
 from cogs.views.subscription import SubscriptionView, buttons, load_views
 from cogs.views.text import day, discord_words, escaped, reason_words
 from i18n import tr
@@ -187,6 +189,8 @@ async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             return ledger_notices.new(body)
         case BackupFailed():
             return ledger_notices.backup_failed()
+        case SalesNews() as body:
+            return sales_news(body, audience.locale)
         case PaywallLeak() as body:
             return leak_notice(body)
         case NotRepeated() as body:

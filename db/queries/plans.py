@@ -12,6 +12,7 @@ import orjson
 
 from billing.errors import Conflict, NotFound
 from billing.model import Binding, Change, GuildSettings, Plan, Price
+from billing.model.sales_news import NewsKind
 from billing.model.translatable_text import Text, Verbatim
 from billing.provider_names import display_name
 from db.queries.outbox import add_plan_event
@@ -246,13 +247,14 @@ def _plan(row: Row, on_sale: Iterable[Price], former: Iterable[Price]) -> Plan:
 
 def load_guild_settings(db: sqlite3.Connection, guild_id: int) -> GuildSettings:
     row = db.execute(
-        "SELECT guild_id, notice_channel_id, terms_url, privacy_url, plan_switching FROM guild_settings"
-        " WHERE guild_id = ?",
+        "SELECT guild_id, notice_channel_id, terms_url, privacy_url, plan_switching, sales_news"
+        " FROM guild_settings WHERE guild_id = ?",
         (guild_id,),
     ).fetchone()
     if row is None:
         return GuildSettings(guild_id)
-    return GuildSettings(row[0], row[1], row[2], row[3], bool(row[4]))
+    news = tuple(kind for kind in NewsKind if kind in row[5].split(","))
+    return GuildSettings(row[0], row[1], row[2], row[3], bool(row[4]), news)
 
 
 def record_guild_settings(db: sqlite3.Connection, settings: GuildSettings, who: str, at: int) -> None:
@@ -261,13 +263,14 @@ def record_guild_settings(db: sqlite3.Connection, settings: GuildSettings, who: 
         return
     db.execute(
         "INSERT OR REPLACE INTO guild_settings (guild_id, notice_channel_id, terms_url, privacy_url,"
-        " plan_switching) VALUES (?, ?, ?, ?, ?)",
+        " plan_switching, sales_news) VALUES (?, ?, ?, ?, ?, ?)",
         (
             settings.guild_id,
             settings.notice_channel_id,
             settings.terms_url,
             settings.privacy_url,
             int(settings.plan_switching),
+            ",".join(settings.sales_news),
         ),
     )
     words = (to_json(old), to_json(settings))

@@ -349,8 +349,13 @@ def _filled_field(field: Json, label: str, values: dict[str, Any]) -> Json:
         if not least <= len(text) <= (field.get("max_length") or 4000):
             raise CannotUseError(f"{label!r} takes {least} to {field.get('max_length') or 4000} characters.")
         return body | {"value": text}
-    if field["type"] != STRING_SELECT:
+    if field["type"] not in SELECTS:
         raise CannotUseError(f"{label!r} is a field of type {field['type']}, which cannot be filled here.")
     chosen = values.pop(key, [])
     chosen = [chosen] if isinstance(chosen, str) else list(chosen)
+    least = 0 if field.get("required") is False and not chosen else field.get("min_values", 1)
+    if not least <= len(chosen) <= field.get("max_values", 1):
+        raise CannotUseError(f"{label!r} takes {least} to {field.get('max_values', 1)} values.")
+    if field["type"] != STRING_SELECT:
+        return body | {"values": [str(value.id) for value in chosen]}
     return body | {"values": [_option_value(field, value) for value in chosen]}
