@@ -78,7 +78,10 @@ async def keep_backups(ledger: Kept, name: str, folder: Path, many: int, clock: 
 
 
 def next_backup(folder: Path, name: str, now: int) -> int:
-    """When the next backup is due, in unix seconds. Backups whose name lies in the future are ignored."""
+    """Return the next backup's due time, in unix seconds.
+
+    Backups whose name lies in the future are ignored.
+    """
     made = [at for at, _ in _made(folder, name) if at <= now]
     return max(made, default=-DAY) + DAY
 

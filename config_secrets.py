@@ -47,8 +47,10 @@ def _named(environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
 
 
 def read_secret(name: str, path: Path) -> str | Text:
-    """The file's content without its last line break, or why it cannot be a secret. `name`: the setting or
-    option that named the file."""
+    """The file's content without its last line break, or why it cannot be a secret.
+
+    `name`: the setting or option that named the file.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)

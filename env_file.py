@@ -12,8 +12,11 @@ from dotenv.parser import Binding, parse_stream
 
 
 def change_values(text: str, values: Mapping[str, str | None]) -> str:
-    """The file's text with these values. A name that the file lacks is added at its end; None removes the
-    name. A name that stands there twice stays once, because only its last line counts."""
+    """The file's text with these values.
+
+    A name that the file lacks is added at its end; None removes the name. A name that stands there twice
+    stays once, because only its last line counts.
+    """
     bindings = list(parse_stream(StringIO(text)))
     last = {binding.key or "": number for number, binding in enumerate(bindings)}
     lines = [

@@ -73,8 +73,11 @@ def _fields(record: logging.LogRecord) -> str:
 
 
 class BoundedQueueHandler(QueueHandler):
-    """Formats each record where it is logged and queues the line, without ever waiting. If the queue is full,
-    because nobody reads the log, lines are dropped and counted; a later line says how many."""
+    """Formats each record where it is logged and queues the line, without ever waiting.
+
+    If the queue is full, because nobody reads the log, lines are dropped and counted; a later line says
+    how many.
+    """
 
     MOST = 10_000  # lines that may wait
     PATIENCE = 2.0  # seconds that the end of the program waits for a reader that has stopped
@@ -113,8 +116,11 @@ class BoundedQueueHandler(QueueHandler):
 
 
 class BatchingListener(QueueListener):
-    """Writes the queued lines in a thread of its own, the only one that waits for a slow reader. It gathers
-    lines for GATHER seconds and writes them at once: a write for each would slow the event loop too."""
+    """Writes the queued lines in a thread of its own, the only one that waits for a slow reader.
+
+    It gathers lines for GATHER seconds and writes them at once: a write for each would slow the event
+    loop too.
+    """
 
     GATHER = 0.02
 

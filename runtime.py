@@ -20,8 +20,10 @@ log = logging.getLogger("dues")
 
 
 def build_info() -> dict[str, str]:
-    """Version, schema of the ledger, and Python, for /metrics, the log and `--version`. The version stands in
-    pyproject.toml alone."""
+    """Version, schema of the ledger, and Python, for /metrics, the log and `--version`.
+
+    The version stands in pyproject.toml alone.
+    """
     project = Path(__file__).with_name("pyproject.toml")
     found = tomllib.loads(project.read_text("utf-8"))["project"] if project.exists() else {}
     schema = str(len(load_migrations()))

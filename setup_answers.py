@@ -98,8 +98,10 @@ class Field:
 
 
 class Interview:
-    """Collects answers. `given`: those of options; `current`: those of the settings file, which stay unless
-    another answer comes; `terminal`: None if nobody can type.
+    """Collects answers.
+
+    `given`: those of options; `current`: those of the settings file, which stay unless another answer
+    comes; `terminal`: None if nobody can type.
 
     Without a terminal the faults of all answers are collected in `faults`, and `may_pass` says whether a
     service did not answer.

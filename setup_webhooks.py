@@ -48,8 +48,10 @@ class WebhookSetup:
             await stripe.check_key()
 
     async def find_paypal(self, addresses: Sequence[str]) -> str:
-        """The address at which PayPal knows the application: the live one or the sandbox. ProviderError if
-        none does."""
+        """The address at which PayPal knows the application: the live one or the sandbox.
+
+        ProviderError if none does.
+        """
         for number, address in enumerate(addresses, start=1):
             async with self._at_paypal(address) as paypal:
                 try:
@@ -64,8 +66,10 @@ class WebhookSetup:
     # Deciding, and carrying out
 
     def _reachable(self, api_url: str) -> bool:
-        """Whether a provider at this address can reach the public one. Another machine cannot reach this
-        one by its loopback address."""
+        """Whether a provider at this address can reach the public one.
+
+        Another machine cannot reach this one by its loopback address.
+        """
         return not _is_local(self._url) or _is_local(api_url)
 
     async def plan(self) -> list[Text]:

@@ -1,2 +1,4 @@
-"""The rules of Dues: payments and admins' decisions decide access. Imports only the standard library and
-itself."""
+"""The rules of Dues: payments and admins' decisions decide access.
+
+Imports only the standard library and itself.
+"""

@@ -14,8 +14,10 @@ FOR_EVER = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class PaymentPage:
-    """A provider's payment page; its address is a bearer secret of the person who asked for it. `expires_at`
-    in unix seconds."""
+    """A provider's payment page; its address is a bearer secret of the person who asked for it.
+
+    `expires_at` in unix seconds.
+    """
 
     id: str
     url: str

@@ -11,8 +11,11 @@ _MANY = 1_000
 
 
 class LookAnswer(Enum):
-    """The status of a payment page. `DONE`: something was agreed to and recorded; `OPEN`: nothing final yet;
-    `UNSURE`: the provider did not say."""
+    """The status of a payment page.
+
+    `DONE`: something was agreed to and recorded; `OPEN`: nothing final yet; `UNSURE`: the provider did
+    not say.
+    """
 
     DONE = "done"
     OPEN = "open"

@@ -98,8 +98,10 @@ class ProviderError(DuesError):
 
 
 class ProviderUnavailable(ProviderError):
-    """The provider is down, slow or rate-limiting, or its answer was lost. Only a fetch shows whether it
-    acted."""
+    """The provider is down, slow or rate-limiting, or its answer was lost.
+
+    Only a fetch shows whether it acted.
+    """
 
     retry = True
     user_message = Text("error.provider_unavailable")
@@ -114,9 +116,9 @@ class LimitScope(Enum):
 
 
 class ProviderLimited(ProviderUnavailable):
-    """It takes no further call for a while, and did not act on this one (HTTP 429).
+    """The provider rejected a call because of its rate limit (HTTP 429) and did not act on it.
 
-    `scope`: which calls it counts together. `wait`: the seconds that it asks for; 0 where it does not say.
+    `scope`: the calls that share the limit. `wait`: seconds to wait before the next call; 0 if not stated.
     """
 
     def __init__(self, *, detail: str, wait: float = 0.0, scope: LimitScope = LimitScope.ACCOUNT) -> None:
@@ -165,8 +167,10 @@ class MemberGone(DiscordError):
 
 
 class MembershipPending(DiscordError):
-    """The member has not passed the server's membership screening yet. The bot refuses, not Discord, because
-    giving them a role would let them bypass it."""
+    """The member has not passed the server's membership screening yet.
+
+    The bot refuses, not Discord, because giving them a role would let them bypass it.
+    """
 
     user_message = Text("error.membership_pending")
 
@@ -221,7 +225,7 @@ class LedgerNoRoom(LedgerUnavailable):
 
 
 class LedgerHeld(LedgerError):
-    """Another process holds the ledger."""
+    """Another process has the ledger open."""
 
     exit_code = 3
     user_message = Text("error.ledger_held")

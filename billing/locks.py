@@ -30,8 +30,11 @@ class KeyedLocks:
             self._watchers = [one for one in self._watchers if one is not seen]
 
     def lock(self, key: Hashable) -> asyncio.Lock:
-        """The lock of this key, for `async with`. Never take it while holding another key's lock; the only
-        exception is the lock of a subscription while holding that of its dispute."""
+        """The lock of this key, for `async with`.
+
+        Never take it while holding another key's lock; the only exception is the lock of a subscription
+        while holding that of its dispute.
+        """
         for seen in self._watchers:
             seen.add(key)
         lock = self._locks.get(key)

@@ -14,8 +14,10 @@ AT_ONCE = 1_000
 async def every(
     load: Callable[[K, int], Awaitable[list[T]]], first: K, key: Callable[[T], K], at_once: int = AT_ONCE
 ) -> AsyncIterator[T]:
-    """All items that `load(after, limit)` knows of, read `at_once` at a time. `first`: the key before that of
-    any item; `key`: that of an item, by which they are ordered."""
+    """All items that `load(after, limit)` knows of, read `at_once` at a time.
+
+    `first`: the key before that of any item; `key`: that of an item, by which they are ordered.
+    """
     after = first
     while True:
         found = await load(after, at_once)

@@ -1,4 +1,4 @@
-"""How urgent work is: what is fetched from a provider first, and which calls to it go out first.
+"""Priorities of provider work: the order of queued fetches and of API calls.
 
 For calls it is a context variable rather than an argument: the caller who knows it stands several functions
 above the call to the provider, and asyncio hands the variable on to every task that is started from there.
@@ -31,7 +31,7 @@ YIELDS = {Priority.PERSON: 0, Priority.CHANGE: 200, Priority.ROUTINE: 600}
 
 
 def priority_of(kind: str) -> Priority:
-    """How urgent an event of this kind is, by the provider's name of the kind."""
+    """Return the priority of an event, given the provider's name for its kind."""
     if kind in _BUYERS:
         return Priority.PERSON
     return Priority.ROUTINE if kind in _RENEWALS else Priority.CHANGE

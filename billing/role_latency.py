@@ -1,5 +1,7 @@
-"""The time from a notification to the role that follows from it. Kept in memory only, so work that was
-waiting during a restart is not timed."""
+"""The time from a notification to the role that follows from it.
+
+Kept in memory only, so work that was waiting during a restart is not timed.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +45,11 @@ class RoleLatency:
             _keep(self._members, whose, (since, at))
 
     def settle(self, whose: Binding, marked_at: int) -> float | None:
-        """Note that a member was reconciled. Returns the seconds since the notification that queued them;
-        None if something else did: an entry newer than the recorded change has another reason."""
+        """Note that a member was reconciled.
+
+        Returns the seconds since the notification that queued them; None if something else did: an entry
+        newer than the recorded change has another reason.
+        """
         since, recorded_at = self._members.pop(whose, (0.0, -1))
         return monotonic() - since if marked_at <= recorded_at else None
 

@@ -30,8 +30,10 @@ class Signer:
         return bool(self._keys)
 
     def new_page(self, whose: Binding) -> str:
-        """A new id for a payment page. It later shows for whom Dues created the page, but not who paid on
-        it."""
+        """A new id for a payment page.
+
+        It later shows for whom Dues created the page, but not who paid on it.
+        """
         return self._sign(whose, _PAGE) if self._keys else secrets.token_urlsafe(24)
 
     def of_subscription(self, whose: Binding, subscription_id: str) -> str:

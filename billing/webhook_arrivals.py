@@ -21,8 +21,9 @@ _LONGEST_ID = 64
 
 @dataclass
 class Arrival:
-    """The arrivals from one provider since `since`, when this process began to listen. Moments in unix
-    seconds.
+    """The arrivals from one provider since `since`, when this process began to listen.
+
+    Moments in unix seconds.
 
     `before`: the period in which an earlier process listened and refused something that was never looked
     into. `unstored_at`: when a notification last could not be stored, so that the provider was asked to send
@@ -47,8 +48,11 @@ class Arrival:
 
     @property
     def counts_from(self) -> float:
-        """The moment from which a missing event shows that notifications are lost. Older ones were missed
-        while nobody listened, will be sent again, or precede a notification that did arrive."""
+        """The moment from which a missing event shows that notifications are lost.
+
+        Older ones were missed while nobody listened, will be sent again, or precede a notification that
+        did arrive.
+        """
         return max(self.since, self.accepted_at, self.unstored_at)
 
     def counts(self, at: float) -> bool:
@@ -57,8 +61,10 @@ class Arrival:
         return earlier or at >= self.counts_from
 
     def asks_at(self) -> float:
-        """When to ask the provider next; infinite if nothing is in doubt. The last question comes one minute
-        after the last refusal, when the refused request is old enough."""
+        """When to ask the provider next; infinite if nothing is in doubt.
+
+        The last question comes one minute after the last refusal, when the refused request is old enough.
+        """
         doubt = self.refused_at > self.accepted_at and self.asked_at < self.refused_at + MINUTE
         first = self.before is not None and self.asked_at < self.since
         return self.asked_at + MINUTE if doubt or first or self.young else math.inf
@@ -104,8 +110,10 @@ class Arrivals:
         self.of(provider).unstored_at = at
 
     def come_back(self, return_id: str) -> None:
-        """Record that somebody came back from a payment page, or pretends to. Ids beyond the limit are
-        dropped."""
+        """Record that somebody came back from a payment page, or pretends to.
+
+        Ids beyond the limit are dropped.
+        """
         if 0 < len(return_id) <= _LONGEST_ID and not self._returns.full():
             self._returns.put_nowait(return_id)
 

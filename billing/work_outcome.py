@@ -10,8 +10,11 @@ Ids = dict[str, object]  # 'event', 'subscription', 'server', 'member', 'notice'
 
 @dataclass(frozen=True, slots=True)
 class WorkOutcome:
-    """The outcome of one work item. `attempts`: how often a postponed item had been tried before; None: it is
-    not postponed. `ordinary`: the number of postponements that are normal and no cause for a warning."""
+    """The outcome of one work item.
+
+    `attempts`: how often a postponed item had been tried before; None: it is not postponed. `ordinary`:
+    the number of postponements that are normal and no cause for a warning.
+    """
 
     words: str
     ids: Ids = field(default_factory=dict)

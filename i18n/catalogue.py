@@ -23,8 +23,10 @@ _locale: ContextVar[str] = ContextVar("locale", default="en-US")
 
 
 class Catalogue:
-    """The texts of one language. A text that depends on a number has a form for each of the language's
-    plurals."""
+    """The texts of one language.
+
+    A text that depends on a number has a form for each of the language's plurals.
+    """
 
     def __init__(self, language: str) -> None:
         with (_FOLDER / f"{language}.po").open("rb") as file:

@@ -38,8 +38,9 @@ FAILED = re.compile(r"^FAILED ([^\s\[]+::[^\s\[]+)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A guard: replacing `old` with `new` must make one of `tests` fail. `promise` is the one it would
-    break.
+    """A guard: replacing `old` with `new` must make one of `tests` fail.
+
+    `promise` is the one it would break.
 
     `within` names a function, class or constant of the program by the end of its dotted path, as in
     `webhook.verify`, or a file, as in `0001.sql`. It contains `old` exactly once.

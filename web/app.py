@@ -33,8 +33,10 @@ BIND_PAUSES = (1, 2, 4, 8)  # seconds
 
 
 class CannotListen(DuesError):  # noqa: N818 - named by what happened, like the others
-    """The address cannot be bound. `exit_code`: of a program that cannot start because of this; 75 if it
-    may pass by itself."""
+    """The address cannot be bound.
+
+    `exit_code`: of a program that cannot start because of this; 75 if it may pass by itself.
+    """
 
     def __init__(self, host: str, port: int, error: OSError) -> None:
         where = Verbatim(f"{host}:{port}")
@@ -102,8 +104,10 @@ LIMITER = web.AppKey("speakers", ConnectionLimiter)
 
 @asynccontextmanager
 async def listening(application: web.Application, host: str, port: int, drain: float) -> AsyncIterator[int]:
-    """Serve until the context is left, then let running requests finish for `drain` seconds. Yields the
-    port. CannotListen if the address stays in use or does not belong to this machine."""
+    """Serve until the context is left, then let running requests finish for `drain` seconds.
+
+    Yields the port. CannotListen if the address stays in use or does not belong to this machine.
+    """
     vars(web_response)["SERVER_SOFTWARE"] = "Dues"  # aiohttp would reveal its own version and Python's
     # Signatures cover the bytes as sent, and a body that is never decompressed cannot be a bomb.
     patience: dict[str, Any] = {

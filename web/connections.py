@@ -40,8 +40,10 @@ CROWDED: LogWords = (
 
 
 def most_callers() -> int:
-    """How many connections callers may hold together: a quarter of the files that the process may open. The
-    bot's own calls and files need the rest."""
+    """How many connections callers may hold together: a quarter of the files that the process may open.
+
+    The bot's own calls and files need the rest.
+    """
     if sys.platform == "win32":
         return MOST_CALLERS  # this system has no such limit
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -87,8 +89,10 @@ class ConnectionLimiter:
         self._held.pop(next(silent, older[0])).abort()
 
     def track(self, handler: Handler) -> Handler:
-        """The handler, wrapped so that each request and each answer counts as activity of its connection. A
-        middleware, with the one that aiohttp adds around it, would cost 3 µs more."""
+        """The handler, wrapped so that each request and each answer counts as activity of its connection.
+
+        A middleware, with the one that aiohttp adds around it, would cost 3 µs more.
+        """
 
         async def note(request: web.Request) -> web.StreamResponse:
             self._spoke.add(request.protocol)
@@ -102,8 +106,11 @@ class ConnectionLimiter:
         return note
 
     async def close_idle(self) -> None:
-        """Close, until cancelled, each connection that has been idle for LONGEST_SILENCE seconds. An answer
-        that it has not read yet is dropped: a caller that never reads would keep its connection for ever."""
+        """Close, until cancelled, each connection that has been idle for LONGEST_SILENCE seconds.
+
+        An answer that it has not read yet is dropped: a caller that never reads would keep its connection
+        for ever.
+        """
         before: set[web.RequestHandler] = set()
         while True:
             for connection in before & self._held.keys() - self._spoke:

@@ -40,8 +40,10 @@ def bound_heads() -> None:
 
 
 async def invite_later(request: web.Request) -> None:
-    """Replace aiohttp's answer to `Expect: 100-continue`, which invites any body. Raises 417 for any other
-    expectation."""
+    """Replace aiohttp's answer to `Expect: 100-continue`, which invites any body.
+
+    Raises 417 for any other expectation.
+    """
     if request.version >= (1, 1) and not expects_invitation(request):
         raise web.HTTPExpectationFailed(text=tr("http.expectation"))
 

@@ -22,8 +22,10 @@ WAITS_TOO_LONG = 300.0
 
 @dataclass(frozen=True)
 class Readiness:
-    """Reads the program's state. `discord` returns why the bot accepts no commands, None while it does;
-    `sync_interval`: seconds."""
+    """Reads the program's state.
+
+    `discord` returns why the bot accepts no commands, None while it does; `sync_interval`: seconds.
+    """
 
     ledger: Ledger
     clock: Clock
@@ -33,8 +35,10 @@ class Readiness:
     sync_interval: float = 3600.0
 
     async def faults(self) -> tuple[dict[str, str], Readings]:
-        """The current faults by name, and the gauges from which they follow. If the ledger cannot be read,
-        its gauges are missing."""
+        """The current faults by name, and the gauges from which they follow.
+
+        If the ledger cannot be read, its gauges are missing.
+        """
         fault = self.discord()
         found = {**({} if fault is None else {"discord": fault}), **dict(self._unheard())}
         readings: Readings = {"dues_clock_skew_seconds": self._skews(), **self._paces()}
@@ -128,8 +132,10 @@ class HealthPages:
         return web.Response(text="ok\n")
 
     async def readyz(self, request: web.Request) -> web.Response:
-        """Answer 200 if everything works, otherwise 503. The JSON object says `ok` or what is wrong for
-        each part."""
+        """Answer 200 if everything works, otherwise 503.
+
+        The JSON object says `ok` or what is wrong for each part.
+        """
         faults, _ = await self._readiness.faults()
         names = ("ledger", "discord", "inbox", "members", *self._readiness.providers)
         state = {name: faults.get(name, "ok") for name in names}

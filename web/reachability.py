@@ -18,7 +18,7 @@ _PUBLIC_URL = "PUBLIC_URL"
 
 
 async def check_port(host: str, port: int) -> Finding:
-    """Whether a bot that starts now could listen. Call it only while no bot runs."""
+    """Check that the bot could listen on this port. Call it only while no bot runs."""
     what = Text("check.label.listener")
     if port == 0:
         return Finding(what, True, Text("check.port_chosen"))

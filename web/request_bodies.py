@@ -1,5 +1,7 @@
-"""Reads the bodies of notifications. Anybody can send one, so each body and all of them together are
-limited."""
+"""Reads the bodies of notifications.
+
+Anybody can send one, so each body and all of them together are limited.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +43,11 @@ def is_odd_transfer(request: web.Request) -> bool:
 
 
 class Bodies:
-    """Reads arriving bodies, of which it holds at most MOST_UNPROVEN bytes. When that is reached, the body
-    that has been silent longest is dropped: a provider's keeps coming, and is sent again after a 503;
-    attackers stop before the end."""
+    """Reads arriving bodies, of which it holds at most MOST_UNPROVEN bytes.
+
+    When that is reached, the body that has been silent longest is dropped: a provider's keeps coming, and
+    is sent again after a 503; attackers stop before the end.
+    """
 
     def __init__(self) -> None:
         self._held: dict[asyncio.Timeout, bytearray] = {}  # silent longest first

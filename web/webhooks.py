@@ -24,8 +24,10 @@ log = logging.getLogger(__name__)
 
 
 class Webhooks:
-    """Reads, authenticates and stores what the providers send. `arrivals` and `pace` hear of each
-    notification."""
+    """Reads, authenticates and stores what the providers send.
+
+    `arrivals` and `pace` hear of each notification.
+    """
 
     def __init__(self, ledger: Ledger, clock: Clock, arrivals: Arrivals, metrics: Metrics) -> None:
         self._ledger, self._clock, self._metrics = ledger, clock, metrics

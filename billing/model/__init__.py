@@ -1,5 +1,7 @@
-"""The value types of Dues, all immutable. Moments are unix seconds UTC; amounts are minor units with an ISO
-currency."""
+"""The value types of Dues, all immutable.
+
+Moments are unix seconds UTC; amounts are minor units with an ISO currency.
+"""
 
 from __future__ import annotations
 

@@ -22,8 +22,10 @@ class IntentKind(StrEnum):
 
 
 class IntentState(StrEnum):
-    """The state of a request. `FAILED`: the provider refused for good and a person must act. `DROPPED`: a
-    later request replaced it."""
+    """The state of a request.
+
+    `FAILED`: the provider refused for good and a person must act. `DROPPED`: a later request replaced it.
+    """
 
     PENDING = "pending"
     DONE = "done"

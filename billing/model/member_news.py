@@ -34,8 +34,10 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleNews:
-    """A notice that also names the roles the member got (`given`) or lost (`taken`), by their ids. The notice
-    waits for the transaction that records the change of roles, which adds them."""
+    """A notice that also names the roles the member got (`given`) or lost (`taken`), by their ids.
+
+    The notice waits for the transaction that records the change of roles, which adds them.
+    """
 
     given: tuple[int, ...] = ()
     taken: tuple[int, ...] = ()
@@ -79,8 +81,10 @@ class PaymentFailed(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class PaymentWaits:
-    """To the member: their bank asks them to confirm a payment. The roles stay until `until`; None: they have
-    no roles yet."""
+    """To the member: their bank asks them to confirm a payment.
+
+    The roles stay until `until`; None: they have no roles yet.
+    """
 
     kind: ClassVar[str] = "payment_waits"
     plan: str
@@ -211,8 +215,10 @@ class Lifted(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class Granted(RoleNews):
-    """To the member: the admins gave them `plan` until `until`; None: for good. `pays`: their subscription to
-    the same plan, which the provider still charges."""
+    """To the member: the admins gave them `plan` until `until`; None: for good.
+
+    `pays`: their subscription to the same plan, which the provider still charges.
+    """
 
     kind: ClassVar[str] = "granted"
     plan: str
@@ -223,8 +229,10 @@ class Granted(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class GrantEnded(RoleNews):
-    """To the member: the admins ended their grant of `plan`. `has`: the member still has the plan through
-    something else."""
+    """To the member: the admins ended their grant of `plan`.
+
+    `has`: the member still has the plan through something else.
+    """
 
     kind: ClassVar[str] = "grant_ended"
     plan: str

@@ -12,8 +12,10 @@ from billing.model.translatable_text import Reasons
 
 @dataclass(frozen=True, slots=True)
 class QueuedMember:
-    """A queued member whose roles need to be reconciled. `since`: when the first reason arose, in unix
-    seconds; `version` increases with each new reason."""
+    """A queued member whose roles need to be reconciled.
+
+    `since`: when the first reason arose, in unix seconds; `version` increases with each new reason.
+    """
 
     guild_id: int
     member_id: int
@@ -24,8 +26,10 @@ class QueuedMember:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A member of a server as Discord shows them. `roles`: their role ids; `pending`: they have not yet
-    passed the server's membership screening."""
+    """A member of a server as Discord shows them.
+
+    `roles`: their role ids; `pending`: they have not yet passed the server's membership screening.
+    """
 
     roles: frozenset[int]
     pending: bool = False

@@ -15,8 +15,10 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One payment for a subscription. `refunded`: the amount already refunded, in minor units; `partly`: an
-    unknown part of it was refunded."""
+    """One payment for a subscription.
+
+    `refunded`: the amount already refunded, in minor units; `partly`: an unknown part of it was refunded.
+    """
 
     id: str
     amount: int

@@ -112,8 +112,11 @@ class PayerProposed:
 
 @dataclass(frozen=True, slots=True)
 class Disputed:
-    """To the admins: the state of a dispute about a payment. `stops`: the bot ends the billing because of it;
-    `decision`: the block by which the payer cannot subscribe again."""
+    """To the admins: the state of a dispute about a payment.
+
+    `stops`: the bot ends the billing because of it; `decision`: the block by which the payer cannot
+    subscribe again.
+    """
 
     kind: ClassVar[str] = "dispute"
     member: int
@@ -173,8 +176,10 @@ class Vanished:
 
 @dataclass(frozen=True, slots=True)
 class RoleRefused:
-    """To the admins: Discord refused to set `role` (None: any role of the member). `why` is a text as
-    `to_stored` makes it."""
+    """To the admins: Discord refused to set `role` (None: any role of the member).
+
+    `why` is a text as `to_stored` makes it.
+    """
 
     kind: ClassVar[str] = "role_refused"
     member: int
@@ -202,8 +207,10 @@ class RoleWaits:
 
 @dataclass(frozen=True, slots=True)
 class Braked:
-    """To the admins: too many members would have lost roles at once, so an admin decides. `asked_at`: when
-    the bot asked, in unix seconds UTC, which names the question."""
+    """To the admins: too many members would have lost roles at once, so an admin decides.
+
+    `asked_at`: when the bot asked, in unix seconds UTC, which names the question.
+    """
 
     kind: ClassVar[str] = "brake"
     asked_at: int
@@ -211,8 +218,10 @@ class Braked:
 
 @dataclass(frozen=True, slots=True)
 class Unheard:
-    """To the person who runs the bot: genuine notifications of a provider do not arrive. `refused`: the bot
-    refuses them, as with a wrong webhook secret."""
+    """To the person who runs the bot: genuine notifications of a provider do not arrive.
+
+    `refused`: the bot refuses them, as with a wrong webhook secret.
+    """
 
     kind: ClassVar[str] = "unheard"
     provider: str
@@ -264,8 +273,10 @@ class LedgerRestored:
 
 @dataclass(frozen=True, slots=True)
 class NotRepeated:
-    """To the member who made a request, or to the admins: a restored ledger shows the request as open. The
-    provider does not show it as done, and the bot did not carry it out again."""
+    """To the member who made a request, or to the admins: a restored ledger shows the request as open.
+
+    The provider does not show it as done, and the bot did not carry it out again.
+    """
 
     kind: ClassVar[str] = "not_repeated"
     intent: str
@@ -290,9 +301,11 @@ class BackupFailed:
 
 @dataclass(frozen=True, slots=True)
 class PaywallLeak:
-    """To the admins: an edit of the server's permissions made leaks in the paywall. `open`: paid channels
-    that everybody sees now; `staff`: paid roles with the staff channels that they open now; `idle`: paid
-    roles without effect."""
+    """To the admins: an edit of the server's permissions made leaks in the paywall.
+
+    `open`: paid channels that everybody sees now; `staff`: paid roles with the staff channels that they
+    open now; `idle`: paid roles without effect.
+    """
 
     kind: ClassVar[str] = "paywall_leak"
     open: tuple[int, ...] = ()

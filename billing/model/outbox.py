@@ -39,8 +39,11 @@ class RecurringCharge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionFacts:
-    """A subscription at the moment of an event. `plans`: ids of the plans that it pays for; `charges`: one
-    for each interval among its items, empty if it is not being charged; the rest as in Subscription."""
+    """A subscription at the moment of an event.
+
+    `plans`: ids of the plans that it pays for; `charges`: one for each interval among its items, empty if
+    it is not being charged; the rest as in Subscription.
+    """
 
     key: SubscriptionKey
     status: Status
@@ -60,9 +63,12 @@ class SubscriptionFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionEvent:
-    """A change of a subscription that belongs to a member. `subscription`: the facts after it; `before`: the
-    facts before it. If several events describe one change, only the first has `before`. `by`: Discord id of
-    the person who asked for it through Dues; None: it was made at the provider, or by time."""
+    """A change of a subscription that belongs to a member.
+
+    `subscription`: the facts after it; `before`: the facts before it. If several events describe one
+    change, only the first has `before`. `by`: Discord id of the person who asked for it through Dues;
+    None: it was made at the provider, or by time.
+    """
 
     version: ClassVar[int] = 1
     subscription: SubscriptionFacts
@@ -135,8 +141,10 @@ class SubscriptionRenewalResumed(SubscriptionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionSwitched(SubscriptionEvent):
-    """The subscription pays for other prices than before. `plans_before`: ids of the plans that it paid
-    for."""
+    """The subscription pays for other prices than before.
+
+    `plans_before`: ids of the plans that it paid for.
+    """
 
     type: ClassVar[str] = "subscription.switched"
     plans_before: tuple[int, ...] = ()
@@ -166,9 +174,11 @@ class PaymentDisputed(SubscriptionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRefunded:
-    """A payment was refunded. `payment`: its id at the provider; `amount`: the total refunded for it so far,
-    if it is known; `by`: Discord id of the admin who asked for it; None: it was made in the provider's
-    dashboard."""
+    """A payment was refunded.
+
+    `payment`: its id at the provider; `amount`: the total refunded for it so far, if it is known; `by`:
+    Discord id of the admin who asked for it; None: it was made in the provider's dashboard.
+    """
 
     type: ClassVar[str] = "payment.refunded"
     version: ClassVar[int] = 1
@@ -180,8 +190,10 @@ class PaymentRefunded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolesEvent:
-    """Roles that the bot changed in Discord. `why`: the code of a text in i18n/, or the reason that an admin
-    gave."""
+    """Roles that the bot changed in Discord.
+
+    `why`: the code of a text in i18n/, or the reason that an admin gave.
+    """
 
     version: ClassVar[int] = 1
     roles: tuple[int, ...]
@@ -292,8 +304,11 @@ class PlanRemoved(PlanEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeQueued:
-    """A message to the member, or to the server's admins if the event names no member. `kind`: as in
-    notices.py; `key` names this one. The event's `at` is the moment from which it may be sent."""
+    """A message to the member, or to the server's admins if the event names no member.
+
+    `kind`: as in notices.py; `key` names this one. The event's `at` is the moment from which it may be
+    sent.
+    """
 
     type: ClassVar[str] = "notice.queued"
     version: ClassVar[int] = 1
@@ -345,8 +360,11 @@ OUTBOX_TYPES: Mapping[str, type[KnownEvent]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class OutboxEvent:
-    """A row of the outbox. `sequence` rises with each event of the ledger; `id` is unique for ever, also if
-    the ledger is put back from a backup. `member_id` None: the event is not about one member."""
+    """A row of the outbox.
+
+    `sequence` rises with each event of the ledger; `id` is unique for ever, also if the ledger is put
+    back from a backup. `member_id` None: the event is not about one member.
+    """
 
     sequence: int
     id: str

@@ -19,9 +19,12 @@ class OverrideKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """An admin's grant or block for a member. `plan_id` None: every plan of the server. Rows with the same
-    `decision_id` form one decision and are lifted together. A block also covers its `subscriptions`, which it
-    ended, even if they switch to another plan."""
+    """An admin's grant or block for a member.
+
+    `plan_id` None: every plan of the server. Rows with the same `decision_id` form one decision and are
+    lifted together. A block also covers its `subscriptions`, which it ended, even if they switch to
+    another plan.
+    """
 
     id: int
     decision_id: str

@@ -30,8 +30,10 @@ def to_stored(text: Text | str) -> str:
 
 
 def from_stored(stored: str) -> Text | str:
-    """The text that was stored in this form. Earlier versions stored whole sentences; those stay plain
-    strings."""
+    """The text that was stored in this form.
+
+    Earlier versions stored whole sentences; those stay plain strings.
+    """
     if _CODE.fullmatch(stored):
         return Text(stored)
     if not stored.startswith(_TEXT):

@@ -83,7 +83,7 @@ class Binding:
 
 
 class BoundBy(StrEnum):
-    """How Dues knows the owner of a subscription."""
+    """The evidence that ties a subscription to its owner."""
 
     PAGE = "page"  # paid on a page that Dues created for the member
     PROVIDER = "provider"  # Dues wrote it to the provider's object and read it back
@@ -93,8 +93,9 @@ class BoundBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The owner of a subscription according to the provider's object. `guild_id` None: the object names no
-    server.
+    """The owner of a subscription according to the provider's object.
+
+    `guild_id` None: the object names no server.
 
     `proven`: only Dues can have written it, and only for this subscription; otherwise an admin has to decide.
     `current`: it has the format that Dues writes today.
@@ -183,8 +184,11 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """A payment page at the provider. `id`: our opaque id, which the provider's page carries. `return_id`: a
-    second opaque id, carried by the address to which the page leads back."""
+    """A payment page at the provider.
+
+    `id`: our opaque id, which the provider's page carries. `return_id`: a second opaque id, carried by
+    the address to which the page leads back.
+    """
 
     id: str
     provider: str

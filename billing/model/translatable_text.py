@@ -51,8 +51,11 @@ class Verbatim:
 
 @dataclass(frozen=True, slots=True, init=False)
 class Text:
-    """One text: `code` identifies it in i18n/locales, `args` fill its placeholders. A plain string argument
-    is a person's own words, such as a plan's name; it is escaped so that it cannot format anything."""
+    """One text: `code` identifies it in i18n/locales, `args` fill its placeholders.
+
+    A plain string argument is a person's own words, such as a plan's name; it is escaped so that it
+    cannot format anything.
+    """
 
     code: str
     args: tuple[tuple[str, Arg], ...]

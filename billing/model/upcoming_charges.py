@@ -34,8 +34,10 @@ class Discount:
 
 @dataclass(frozen=True, slots=True)
 class Tax:
-    """A tax of `percent` (decimal text), included in the price or added to it. `items`: positions of the
-    taxed items; empty: all of them."""
+    """A tax of `percent` (decimal text), included in the price or added to it.
+
+    `items`: positions of the taxed items; empty: all of them.
+    """
 
     percent: str
     inclusive: bool
@@ -44,9 +46,11 @@ class Tax:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A run of charges of the same `amount` (minor units). `times`: how many; None: without end. After the
-    last step, if its `times` is set, nothing is charged. `interval`: the interval between these charges if it
-    differs from the price's own; empty: it does not."""
+    """A run of charges of the same `amount` (minor units).
+
+    `times`: how many; None: without end. After the last step, if its `times` is set, nothing is charged.
+    `interval`: the interval between these charges if it differs from the price's own; empty: it does not.
+    """
 
     amount: int
     times: int | None = None

@@ -82,8 +82,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Everything that a use case works with. `grace`, `sync_interval` (both in seconds) and `public_url` are
-    the owner's settings.
+    """Everything that a use case works with.
+
+    `grace`, `sync_interval` (both in seconds) and `public_url` are the owner's settings.
 
     `signer`: signs with the owner's SECRET_KEY; without a key it signs nothing. `sign_receipt`: returns
     a text with a signature that anybody can check; None without a key. `locks`: locks by

@@ -27,8 +27,10 @@ from billing.rules.names import NAMELESS, Names
 
 @dataclass(frozen=True, slots=True)
 class CheckoutOrder:
-    """The data from which a provider creates a payment page. `return_url`: the address to which the page
-    leads back; `names`: the member and server that the page shows.
+    """The data from which a provider creates a payment page.
+
+    `return_url`: the address to which the page leads back; `names`: the member and server that the page
+    shows.
 
     `starts_at`: when the first payment is due, because the time until then is already paid; None:
     immediately.
@@ -46,7 +48,7 @@ class CheckoutOrder:
 
 @dataclass(frozen=True, slots=True)
 class PortalOptions:
-    """How a server wants the provider's management page to be set up."""
+    """A server's settings for the provider's customer portal."""
 
     settings: GuildSettings
     prices: tuple[Price, ...]
@@ -79,9 +81,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ListPart:
-    """Which of an account's subscriptions are listed. `created`: those made between these two moments, None
-    for all. `after`: those that the list has after the one of this id, '' for all. `ended`: with the ended
-    ones."""
+    """Which of an account's subscriptions are listed.
+
+    `created`: those made between these two moments, None for all. `after`: those that the list has after
+    the one of this id, '' for all. `ended`: with the ended ones.
+    """
 
     created: tuple[int, int] | None = None
     after: str = ""
@@ -101,7 +105,7 @@ class NamedPrice:
 
 @dataclass(frozen=True, slots=True)
 class PaceState:
-    """How an account's calls get along with its rate limits.
+    """The load on an account's API rate limits.
 
     `waiting`: calls that wait for their turn. `share`: the slowest rate in use as a share of the documented
     one, 1 where no limit was met. `limited`: calls that were answered with 429 since the start.
@@ -135,15 +139,20 @@ class Provider(Protocol):
 
     @property
     def pace(self) -> PaceState:
-        """How its calls get along with its rate limits."""
+        """The load on the account's API rate limits."""
 
     def judge(self, headers: Mapping[str, str], now: float) -> None:
-        """Raise NotAuthentic if no notification can have these headers, whatever its body. Called before the
-        body is read; `authenticate` checks all of them again."""
+        """Raise NotAuthentic if no notification can have these headers, whatever its body.
+
+        Called before the body is read; `authenticate` checks all of them again.
+        """
 
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
-        """The events in a notification. Header names must be in lower case. Raises NotAuthentic or Malformed,
-        and ProviderUnavailable if the provider currently cannot be asked."""
+        """The events in a notification.
+
+        Header names must be in lower case. Raises NotAuthentic or Malformed, and ProviderUnavailable if
+        the provider currently cannot be asked.
+        """
 
     async def fetch_subscription(self, subscription_id: str) -> Subscription:
         """The current state of one subscription, unbound (`binding` None)."""
@@ -162,8 +171,10 @@ class Provider(Protocol):
         owner settled with a refund."""
 
     def list_disputes(self) -> AsyncIterator[tuple[str, DisputeState]]:
-        """Every dispute that the provider still lists, with its state, page by page. Raises ProviderError;
-        skips disputes that cannot be parsed."""
+        """Every dispute that the provider still lists, with its state, page by page.
+
+        Raises ProviderError; skips disputes that cannot be parsed.
+        """
 
     def list_subscriptions(
         self, known: Sequence[str] = (), part: ListPart = ALL
@@ -172,13 +183,17 @@ class Provider(Protocol):
         those of the `known` ids that it still has."""
 
     def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
-        """Events since this moment that concern access or money, newest first. Leaves out kinds that the
-        webhook at `webhook_url` is not subscribed to, if the provider shows that. Raises ProviderError; skips
-        events that cannot be parsed."""
+        """Events since this moment that concern access or money, newest first.
+
+        Leaves out kinds that the webhook at `webhook_url` is not subscribed to, if the provider shows
+        that. Raises ProviderError; skips events that cannot be parsed.
+        """
 
     def unheard(self, *, refused: bool) -> Finding:
-        """The finding that genuine notifications do not arrive, with its cure. `refused`: the bot refused
-        some."""
+        """The finding that genuine notifications do not arrive, with its cure.
+
+        `refused`: the bot refused some.
+        """
 
     async def fetch_price(self, price_id: str) -> Price:
         """The current price at the provider; ProviderNotFound if it does not exist."""
@@ -201,15 +216,19 @@ class Provider(Protocol):
         """The id of the subscription that a payment page led to; None if there is none yet."""
 
     async def close_page(self, page_id: str) -> None:
-        """Close a payment page so that it takes no payment, if the provider can. A page that was paid or has
-        expired is no error."""
+        """Close a payment page so that it takes no payment, if the provider can.
+
+        A page that was paid or has expired is no error.
+        """
 
     async def manage_link(self, subscription: Subscription, options: PortalOptions) -> str:
         """A fresh link to the provider's management page for this subscription's customer."""
 
     async def cancel_at_period_end(self, subscription: Subscription, key: str) -> Subscription:
-        """Stop renewal and return the subscription as it is afterwards. Without `keeps_period` it has then
-        ended, and `paid_through` says until when it is paid."""
+        """Stop renewal and return the subscription as it is afterwards.
+
+        Without `keeps_period` it has then ended, and `paid_through` says until when it is paid.
+        """
 
     async def cancel_now(self, subscription: Subscription, key: str) -> Subscription:
         """End the agreement and its billing immediately, without a refund."""
@@ -221,8 +240,10 @@ class Provider(Protocol):
         """The last payment above zero; None if there is none."""
 
     async def preview_charge(self, subscription: Subscription) -> Money | None:
-        """The next charge, as the provider calculates it; None if it does not say. Call it when a person is
-        looking, never in a sweep."""
+        """The next charge, as the provider calculates it; None if it does not say.
+
+        Call it when a person is looking, never in a sweep.
+        """
 
     async def fetch_payment_link(self, subscription: Subscription) -> str | None:
         """The provider's page on which the customer confirms or pays an open payment; None if none is
@@ -232,8 +253,10 @@ class Provider(Protocol):
         """Why the last payment failed; None if the provider does not say."""
 
     async def refund(self, payment: Payment, key: str) -> Payment:
-        """Refund what is left of a payment and return the payment as it is afterwards. A payment that is
-        already refunded is no error."""
+        """Refund what is left of a payment and return the payment as it is afterwards.
+
+        A payment that is already refunded is no error.
+        """
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
         """Check the setup of the account."""

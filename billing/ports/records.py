@@ -35,8 +35,10 @@ class PriceConflict:
 
 @dataclass(frozen=True, slots=True)
 class UnboundSale:
-    """A combination of prices, and how many running subscriptions without owner are for it. The prices have
-    only the fields that identify a plan."""
+    """A combination of prices, and how many running subscriptions without owner are for it.
+
+    The prices have only the fields that identify a plan.
+    """
 
     id: int
     prices: tuple[Price, ...]
@@ -84,8 +86,11 @@ class SyncResult:
 
 @dataclass(frozen=True, slots=True)
 class StaleSubscription:
-    """A subscription that needs to be fetched. `version`: of its queue entry; `evidence`: the last event that
-    queued it; `priority`: of the most urgent reason."""
+    """A subscription that needs to be fetched.
+
+    `version`: of its queue entry; `evidence`: the last event that queued it; `priority`: of the most
+    urgent reason.
+    """
 
     key: SubscriptionKey
     version: int
@@ -96,8 +101,11 @@ class StaleSubscription:
 
 @dataclass(frozen=True, slots=True)
 class RecordedSubscription:
-    """A recorded subscription. `number`: its number in the ledger, counted from 1; `overruled`: an admin's
-    override applies to its member."""
+    """A recorded subscription.
+
+    `number`: its number in the ledger, counted from 1; `overruled`: an admin's override applies to its
+    member.
+    """
 
     number: int
     subscription: Subscription
@@ -106,8 +114,9 @@ class RecordedSubscription:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The state of the ledger for /readyz, /metrics and /doctor. Ages are in seconds; None: nothing is
-    waiting, or no backup is known.
+    """The state of the ledger for /readyz, /metrics and /doctor.
+
+    Ages are in seconds; None: nothing is waiting, or no backup is known.
 
     `unasked`: subscriptions on hold until their provider confirms them
     (billing/use_cases/restored_ledger.py); `backup_failed`: why the last daily backup failed; `lacks`: how

@@ -23,9 +23,11 @@ from billing.model import (
 
 
 class Access(Enum):
-    """The access that a status gives. FULL ends only with a scheduled end, GRACE after the days of grace
-    since the payment is owed, PAID_THROUGH with the time already paid. HOLD: the member keeps what they have
-    and gets nothing new."""
+    """The access that a status gives.
+
+    FULL ends only with a scheduled end, GRACE after the days of grace since the payment is owed,
+    PAID_THROUGH with the time already paid. HOLD: the member keeps what they have and gets nothing new.
+    """
 
     FULL = "full"
     GRACE = "grace"
@@ -51,8 +53,10 @@ _BEFORE, _ENDLESS = -1, 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionAccess:
-    """The access that one subscription gives. `until` None: open-ended; `why`: the code of a text in i18n/;
-    `held`: as in Entitlement."""
+    """The access that one subscription gives.
+
+    `until` None: open-ended; `why`: the code of a text in i18n/; `held`: as in Entitlement.
+    """
 
     until: int | None
     why: str
@@ -92,8 +96,10 @@ def _earliest(*moments: int | None) -> int | None:
 
 
 def decide_paid(subscription: Subscription) -> int | None:
-    """Until when the subscription would stay paid if it ended immediately; None if no time is left. Free
-    trial days were not paid, and a disputed payment may be returned."""
+    """Until when the subscription would stay paid if it ended immediately; None if no time is left.
+
+    Free trial days were not paid, and a disputed payment may be returned.
+    """
     sub = _without_nothing(subscription)
     if not sub.items or sub.dispute in (DisputeState.OPEN, DisputeState.LOST):
         return None
@@ -226,8 +232,9 @@ def next_change(
 
 
 def decides(subscription: Subscription, plans: Sequence[Plan]) -> object:
-    """Everything that follows for the member from one subscription, at any time and for any grace period. Two
-    snapshots with equal results call for the same roles at the same times.
+    """Everything that follows for the member from one subscription, at any time and for any grace period.
+
+    Two snapshots with equal results call for the same roles at the same times.
 
     The state is taken before any of its moments, and grace only moves an end: if two snapshots agree without
     grace and with endless grace, they agree for every grace period.

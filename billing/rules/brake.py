@@ -41,13 +41,15 @@ class Brake:
 
 
 def allowed(holders: int) -> int:
-    """How many members may lose roles within WINDOW if `holders` members hold roles from the bot."""
+    """Return how many of `holders` members with roles from the bot may lose roles within WINDOW."""
     return max(FEWEST, -(-holders // SHARE))
 
 
 def ordered_roles(plans: Sequence[Plan], overrides: Iterable[Override], now: float) -> frozenset[int]:
-    """The roles that an admin's block in force takes from the member; the brake never stops these. It does
-    stop removals that follow from a rule's block."""
+    """The roles that an admin's block in force takes from the member; the brake never stops these.
+
+    It does stop removals that follow from a rule's block.
+    """
     blocks = [o for o in overrides if o.kind is OverrideKind.BLOCK and o.by != RULE]
     blocked = (plan for plan in plans if any(block.covers(plan.id, now) for block in blocks))
     return frozenset(role for plan in blocked for role in plan.role_ids)

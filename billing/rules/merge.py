@@ -30,15 +30,18 @@ def merge(old: Subscription | None, new: Subscription, at: int, *, at_once: bool
 
 
 def _bound_by(old: Subscription | None, new: Subscription) -> BoundBy:
-    """How the owner is known: as before, or better once the provider shows the same owner."""
+    """Return the recorded evidence of the owner, or the new if none is recorded or it confirms an admin's."""
     if old is None or old.binding is None or (old.bound_by is BoundBy.ADMIN and old.binding == new.binding):
         return new.bound_by
     return old.bound_by
 
 
 def _paid_through(old: Subscription | None, new: Subscription, at: int, *, at_once: bool) -> int | None:
-    """Until when the subscription is paid. Paid time stays when the subscription stops, but does not grow
-    after it ends. `at_once`: a request ended it without keeping the remaining time."""
+    """Return when the paid time ends, in unix seconds; None if not known.
+
+    Paid time stays when the subscription stops, but does not grow after it ends. `at_once`: a request
+    ended it without keeping the remaining time.
+    """
     if old is None:
         return new.paid_through
     if new.status not in (Status.ENDED, Status.PAUSED):
@@ -56,8 +59,10 @@ def _paid_through(old: Subscription | None, new: Subscription, at: int, *, at_on
 
 
 def _bought_before(old: Subscription, new: Subscription) -> int | None:
-    """Until when the running subscription is paid. A change of plan takes away none of the time that the last
-    payment had bought before."""
+    """Return when the paid time of an active subscription ends, in unix seconds.
+
+    A change of plan takes away none of the time that the last payment had bought before.
+    """
     same = new.period_start is not None and new.period_start == old.period_start
     if same and new.counts_anew and old.paid_through is not None and new.paid_through is not None:
         return max(old.paid_through, new.paid_through)

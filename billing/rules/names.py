@@ -46,8 +46,10 @@ class PageWording:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of a member and a server, as people typed them. `handle`: the member's unique name at
-    Discord. Empty if not known."""
+    """The names of a member and a server, as people typed them.
+
+    `handle`: the member's unique name at Discord. Empty if not known.
+    """
 
     member: str = ""
     handle: str = ""

@@ -39,8 +39,10 @@ class Why:
 def why_given(
     role_id: int, state: MemberState, now: int, grace: int, news: Collection[SubscriptionKey]
 ) -> Why:
-    """Why the member gets the role. Of several subscriptions one in `news` comes first, because the member is
-    told about it anyway."""
+    """Why the member gets the role.
+
+    Of several subscriptions one in `news` comes first, because the member is told about it anyway.
+    """
     paid = [s for s in state.subscriptions if _gives(s, role_id, state.plans, now, grace)]
     for subscription in sorted(paid, key=lambda s: s.key not in news):
         return Why(Cause.PAID, _name(subscription, role_id, state.plans), subscription.key)
@@ -94,7 +96,7 @@ def _names(plans: Iterable[Plan]) -> str:
 
 
 def _stopped_at(sub: Subscription, now: int, grace: int) -> int:
-    """When the subscription stopped giving access, as far as recorded; otherwise `now`."""
+    """Return when the subscription stopped giving access, in unix seconds; `now` if not recorded."""
     owed = None if sub.unpaid_since is None else sub.unpaid_since + grace
     moments = (sub.paid_through if sub.status is Status.ENDED else None, sub.ended_at, owed, sub.ends_at)
     return min(next((m for m in moments if m is not None), now), now)

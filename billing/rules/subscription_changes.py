@@ -80,8 +80,10 @@ def facts_of(sub: Subscription, plans: Sequence[Plan]) -> SubscriptionFacts:
 
 
 def recurring_charges(sub: Subscription) -> tuple[RecurringCharge, ...]:
-    """The cost of each period as long as the subscription runs, even if its end is scheduled. A charge that
-    differs only once, for example by a discount on one invoice, is passed over."""
+    """The cost of each period as long as the subscription runs, even if its end is scheduled.
+
+    A charge that differs only once, for example by a discount on one invoice, is passed over.
+    """
     dated = any(discount.ends_at is not None for discount in sub.terms.discounts)
     return _charges(sub.key.at, sub.items, sub.terms, sub.status, sub.period_end if dated else None)
 

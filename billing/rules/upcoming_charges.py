@@ -27,8 +27,10 @@ Lines = dict[int, Decimal]
 
 
 def decide_charges(sub: Subscription) -> tuple[NextCharge, ...]:
-    """The next charge of each group of items that renew together, earliest first. Empty if nothing will be
-    charged, or if that is not known."""
+    """The next charge of each group of items that renew together, earliest first.
+
+    Empty if nothing will be charged, or if that is not known.
+    """
     if not sub.renews or sub.status not in (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE):
         return ()
     if sub.terms.paused and sub.terms.resumes_at is None:
@@ -111,8 +113,11 @@ def _unsure(terms: Terms, priced: NextCharge, *, alone: bool) -> tuple[Unsure, .
 
 
 def _is_known(discount: Discount, *, alone: bool) -> bool:
-    """True if the reduction of each charge is known. With several groups, a fixed amount off one bill, or any
-    reduction of the next bill only, may apply to any of them."""
+    """True if the reduction of each charge is known.
+
+    With several groups, a fixed amount off one bill, or any reduction of the next bill only, may apply to
+    any of them.
+    """
     if discount.percent is None and discount.amount is None:
         return False
     return alone or (discount.percent is not None and not discount.once)
@@ -140,11 +145,11 @@ class _Cycle:
         return later(self._anchor, self._price.interval, number * self._price.interval_count)
 
     def date(self, number: int) -> int:
-        """When the charge of that number is due, counted from the next one."""
+        """Return when the charge with this number is due, counted from the next one."""
         return self._at(self._first + number)
 
     def times_before(self, moment: int) -> int:
-        """How many charges come before a moment."""
+        """Return the number of charges due before a moment."""
         return max(self._reaches(moment) - self._first, 0)
 
 
@@ -230,8 +235,11 @@ def _rounded(
 
 
 def _spread(amount: int, lines: Sequence[Decimal], rounding: str, *, each: bool) -> list[Decimal]:
-    """An amount off the total, spread over its lines by price. In whole minor units one line takes the
-    remainder: Stripe does not say which, so it is the last or, with the other rounding, the first."""
+    """An amount off the total, spread over its lines by price.
+
+    In whole minor units one line takes the remainder: Stripe does not say which, so it is the last or,
+    with the other rounding, the first.
+    """
     base = sum(lines, Decimal(0))
     if not base:
         return [Decimal(0) for _ in lines]

@@ -9,8 +9,10 @@ from billing.ports import Ports
 
 
 async def appeal(ports: Ports, guild_id: int, member_id: int, decision_id: str) -> bool:
-    """Forward the request to the server's admins; returns False if it was forwarded before. Conflict if no
-    revocation is in force."""
+    """Forward the request to the server's admins; returns False if it was forwarded before.
+
+    Conflict if no revocation is in force.
+    """
     rows = await ports.ledger.load_decision(decision_id)
     own = [row for row in rows if (row.guild_id, row.member_id) == (guild_id, member_id)]
     if not own:

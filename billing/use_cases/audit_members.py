@@ -49,9 +49,11 @@ async def audit_members(ports: Ports) -> None:
 
 
 async def _load_drifted(ports: Ports, now: int) -> list[Binding]:
-    """The members whose roles may have drifted, starting where the last round ended. Some members are
-    listed in every round, for example if they had the role before it was paid for; starting over each
-    time, many of these would keep those behind them from ever being checked."""
+    """The members whose roles may have drifted, starting where the last round ended.
+
+    Some members are listed in every round, for example if they had the role before it was paid for;
+    starting over each time, many of these would keep those behind them from ever being checked.
+    """
     drifted = [
         (guild_id, member)
         async for guild_id in every_seller(ports.ledger)
@@ -97,8 +99,10 @@ async def _check(ports: Ports, members: Sequence[Binding], now: int) -> None:
 
 
 def _differs(state: MemberState, seen: Seen | None, now: int, grace: int) -> bool:
-    """True if the member needs to be reconciled. `seen` None: they are not in the server. A parked member
-    is tried again while they are in the server."""
+    """True if the member needs to be reconciled.
+
+    `seen` None: they are not in the server. A parked member is tried again while they are in the server.
+    """
     entitlements = decide(state.subscriptions, state.overrides, state.plans, now, grace)
     desired = roles_of(entitlements, state.plans, held=False)
     if seen is None:

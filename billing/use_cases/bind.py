@@ -16,8 +16,10 @@ log = logging.getLogger(__name__)
 
 
 def confirm(known: Subscription, snapshot: Subscription) -> Subscription:
-    """The snapshot with the known owner. If an admin named that owner and Dues' own data at the provider
-    agrees, the provider counts as proof."""
+    """The snapshot with the known owner.
+
+    If an admin named that owner and Dues' own data at the provider agrees, the provider counts as proof.
+    """
     claim, bound_by = snapshot.claim, known.bound_by
     if bound_by is BoundBy.ADMIN and claim is not None and claim.proven:
         same = Binding(claim.guild_id or 0, claim.member_id) == known.binding
@@ -80,9 +82,11 @@ async def is_to_propose(ports: Ports, snapshot: Subscription) -> bool:
 async def _find_checkout(
     ports: Ports, provider: Provider, snapshot: Subscription, checkout: Checkout | None
 ) -> Checkout | None:
-    """The checkout by which the subscription was bought; None if there is none. Our opaque id stands
-    either in the subscription's metadata, which only the account's owner can write (`checkout`), or on the
-    checkout that led to it, which must then be the very page that we made."""
+    """The checkout by which the subscription was bought; None if there is none.
+
+    Our opaque id stands either in the subscription's metadata, which only the account's owner can write
+    (`checkout`), or on the checkout that led to it, which must then be the very page that we made.
+    """
     if checkout is None and await is_sold(ports.ledger, snapshot):
         found = await provider.fetch_checkout(snapshot.key.id)
         if found is not None and found.checkout_id is not None:
@@ -99,8 +103,10 @@ async def _find_checkout(
 
 
 async def write_payer(ports: Ports, subscription: Subscription) -> None:
-    """Write the owner to the provider, if it can store that and does not yet. A failure is left to the
-    next sweep."""
+    """Write the owner to the provider, if it can store that and does not yet.
+
+    A failure is left to the next sweep.
+    """
     provider, whose = ports.providers[subscription.key.provider], subscription.binding
     if whose is None or not provider.lacks_payer(subscription):
         return

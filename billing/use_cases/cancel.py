@@ -44,8 +44,11 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A request and its outcome. The intent's id is the receipt's number; `stays_until`: unix seconds;
-    `state`: the member's data, read together with the subscription afterwards."""
+    """A request and its outcome.
+
+    The intent's id is the receipt's number; `stays_until`: unix seconds; `state`: the member's data, read
+    together with the subscription afterwards.
+    """
 
     intent: Intent
     subscription: Subscription
@@ -54,8 +57,10 @@ class Receipt:
 
 
 def preview(subscription: Subscription, now: int, grace: int) -> Preview:
-    """Cancel at the end of the paid time, or at once if nothing is paid. The roles stay until the period or
-    the access ends, whichever comes first."""
+    """Cancel at the end of the paid time, or at once if nothing is paid.
+
+    The roles stay until the period or the access ends, whichever comes first.
+    """
     kind = stopping(subscription)
     right = decide_right(subscription, now, grace)
     if subscription.paid_through is not None:
@@ -111,8 +116,10 @@ async def confirm_cancel(ports: Ports, member_id: int, shown: Preview) -> Receip
 
 
 async def _take_over(ports: Ports, key: SubscriptionKey) -> None:
-    """Drop the admins' pending cancellation in favor of the member's own. The ledger keeps only one of a
-    kind, and the admins' would be dropped if they lift the revocation."""
+    """Drop the admins' pending cancellation in favor of the member's own.
+
+    The ledger keeps only one of a kind, and the admins' would be dropped if they lift the revocation.
+    """
     async with ports.locks.lock(key):
         for intent in await ports.ledger.load_intents_of(key):
             if intent.kind is IntentKind.CANCEL_AT_PERIOD_END and is_open(intent) and is_of_admins(intent):
@@ -169,5 +176,5 @@ async def submit_intent(
 
 
 def is_open(intent: Intent) -> bool:
-    """Whether the provider has not confirmed the request yet."""
+    """True until the provider has confirmed the request."""
     return intent.state is IntentState.PENDING

@@ -11,8 +11,10 @@ from billing.work_outcome import WorkOutcome, put_off
 
 
 async def deliver_notice(ports: Ports, notice: Notice) -> WorkOutcome:
-    """Send a notice as a message; if the person accepts none, their next command shows it. Postpone it
-    after a temporary failure."""
+    """Send a notice as a message; if the person accepts none, their next command shows it.
+
+    Postpone it after a temporary failure.
+    """
     now = ports.now()
     if isinstance(notice.body, GraceReminder):
         subscription = await ports.ledger.load_subscription(notice.body.subscription)

@@ -90,8 +90,10 @@ async def check_provider(ports: Ports, provider: Provider, guild_id: int) -> lis
 
 
 def find_failing_sweep(title: str, state: SweepState, now: int, interval: float) -> list[Finding]:
-    """A finding if the last comparison of the ledger with the provider failed. It is a fault once sweeps
-    have failed for longer than a temporary fault lasts."""
+    """A finding if the last comparison of the ledger with the provider failed.
+
+    It is a fault once sweeps have failed for longer than a temporary fault lasts.
+    """
     if state.failing_since is None:
         return []
     what, ok = Text("finding.what_comparison", provider=title), not state.too_long(now, interval)
@@ -118,8 +120,10 @@ def find_key(providers: Container[str], *, signed: bool) -> Finding:
 
 
 def find_wrong_clock(skew: float) -> list[Finding]:
-    """A finding if the clock is too far off. `skew`: seconds by which this machine's clock is ahead of a
-    provider's."""
+    """A finding if the clock is too far off.
+
+    `skew`: seconds by which this machine's clock is ahead of a provider's.
+    """
     if abs(skew) <= MOST_SKEW:
         return []
     code = "finding.clock_ahead" if skew > 0 else "finding.clock_behind"
@@ -128,8 +132,11 @@ def find_wrong_clock(skew: float) -> list[Finding]:
 
 
 async def find_price_conflicts(ledger: Ledger, guild_id: int) -> list[Finding]:
-    """A finding for each price that two plans of the server had. Earlier versions let two plans share one if
-    they were added in the same moment; the roles given were those of the older plan."""
+    """A finding for each price that two plans of the server had.
+
+    Earlier versions let two plans share one if they were added in the same moment; the roles given were
+    those of the older plan.
+    """
     return [
         Finding(
             Text("finding.what_price"),
@@ -277,8 +284,11 @@ def backup_words(age: float | None) -> Text:
 
 
 async def _held(ports: Ports, guild_id: int) -> list[Finding]:
-    """Findings about requests that a provider refuses to execute until somebody acts. The provider's own
-    check may find nothing, because it shows only on a change whether a key may make it."""
+    """Findings about requests that a provider refuses to execute until somebody acts.
+
+    The provider's own check may find nothing, because it shows only on a change whether a key may make
+    it.
+    """
     held: dict[str, list[Intent]] = {}
     for intent in await ports.ledger.load_intents(_EVER, REQUESTS):
         if why_held(intent) and ports.connects(intent.key):

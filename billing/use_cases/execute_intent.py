@@ -49,8 +49,9 @@ _UNCLEAR = ("", ProviderUnavailable.user_message, ProviderMisread.user_message)
 async def execute_intent(
     ports: Ports, intent: Intent, known: Known | None = None, *, tell: bool = True
 ) -> Intent:
-    """Make one attempt; returns the intent as it stands afterwards. `known`: what the caller has just read
-    of the subscription; without it, it is read now.
+    """Make one attempt; returns the intent as it stands afterwards.
+
+    `known`: what the caller has just read of the subscription; without it, it is read now.
 
     PENDING: the provider gave no clear answer, and the worker tries again. `tell`: send the outcome to the
     person who asked, because nobody is waiting for the return value.
@@ -77,8 +78,11 @@ async def execute_intent(
 
 
 async def execute_intent_shielded(ports: Ports, intent: Intent, known: Known | None = None) -> Intent:
-    """Make the first attempt at a saved intent while somebody waits for the answer. If the ledger cannot
-    be written, the intent stays PENDING; the next attempt finds out what the provider did."""
+    """Make the first attempt at a saved intent while somebody waits for the answer.
+
+    If the ledger cannot be written, the intent stays PENDING; the next attempt finds out what the
+    provider did.
+    """
     try:
         return await execute_intent(ports, intent, known, tell=False)
     except LedgerError:

@@ -38,8 +38,11 @@ class GrantRequest:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A recorded grant. `earlier`: another grant of the plan that lasts longer; `pays`: the member's own
-    subscription to the plan, which continues."""
+    """A recorded grant.
+
+    `earlier`: another grant of the plan that lasts longer; `pays`: the member's own subscription to the
+    plan, which continues.
+    """
 
     override: Override
     plan: Plan
@@ -49,8 +52,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A plan that a member has by a grant until `until` (None: for good). `paid`: the member had paid for
-    these days before admins ended the subscription."""
+    """A plan that a member has by a grant until `until` (None: for good).
+
+    `paid`: the member had paid for these days before admins ended the subscription.
+    """
 
     plan: Plan
     until: int | None
@@ -99,8 +104,10 @@ async def grant(ports: Ports, order: GrantRequest) -> Grant:
 
 
 async def take_grant_back(ports: Ports, guild_id: int, decision_id: str, by: int) -> Override:
-    """End a grant; other sources of the plan are not affected. Conflict if it has already ended; NotFound
-    if it is not a grant of this server."""
+    """End a grant; other sources of the plan are not affected.
+
+    Conflict if it has already ended; NotFound if it is not a grant of this server.
+    """
     rows = await ports.ledger.load_decision(decision_id)
     if any(row.guild_id != guild_id or row.kind is not OverrideKind.GRANT for row in rows):
         raise NotFound(Text("error.no_such_grant"))

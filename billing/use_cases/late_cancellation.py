@@ -23,8 +23,11 @@ from billing.rules.access import plans_of
 async def at_once_if_late(
     ports: Ports, intent: Intent, subscription: Subscription, state: MemberState | None
 ) -> Intent:
-    """The intent that makes sense now. If an admin's block began after the request was made, waiting for
-    the end of the next period would be too long, so the subscription is ended immediately instead."""
+    """The intent that makes sense now.
+
+    If an admin's block began after the request was made, waiting for the end of the next period would be
+    too long, so the subscription is ended immediately instead.
+    """
     if intent.kind is not IntentKind.CANCEL_AT_PERIOD_END:
         return intent
     if state is None or _begun_since(intent, subscription, state, ports.now()) is None:

@@ -40,10 +40,12 @@ STOPS = (IntentKind.CANCEL_AT_PERIOD_END, IntentKind.CANCEL_NOW)
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """The result of lifting a revocation. `until`: end of the paid days that the member gets back;
-    `unasked`: the provider did not answer, so a refund made there is not known; `still`: another decision
-    in force; `ended`: a subscription stays ended; `kept`: one ends because its member cancelled it
-    themselves."""
+    """The result of lifting a revocation.
+
+    `until`: end of the paid days that the member gets back; `unasked`: the provider did not answer, so a
+    refund made there is not known; `still`: another decision in force; `ended`: a subscription stays
+    ended; `kept`: one ends because its member cancelled it themselves.
+    """
 
     member_id: int
     intents: tuple[Intent, ...]
@@ -56,10 +58,12 @@ class Undone:
 
 @dataclass(frozen=True, slots=True)
 class PaidBack:
-    """The paid days to give back for one subscription that was ended immediately. `until`: their end;
-    `drops`: ids of the grants that are replaced; `gives`: the grants that replace them; `answered`: the
-    provider was asked about refunds; `unheard`: the provider has ended the subscription and the ledger
-    does not know it yet."""
+    """The paid days to give back for one subscription that was ended immediately.
+
+    `until`: their end; `drops`: ids of the grants that are replaced; `gives`: the grants that replace
+    them; `answered`: the provider was asked about refunds; `unheard`: the provider has ended the
+    subscription and the ledger does not know it yet.
+    """
 
     key: SubscriptionKey
     until: int | None = None
@@ -163,8 +167,10 @@ def _lifted(
 
 
 async def _let_go(ports: Ports, subscription: Subscription, decision_id: str, *, stops: bool) -> None:
-    """Drop the pending requests of this decision, refunds included. `stops`: no other decision requires
-    the billing to stop."""
+    """Drop the pending requests of this decision, refunds included.
+
+    `stops`: no other decision requires the billing to stop.
+    """
     async with ports.locks.lock(subscription.key):
         for intent in await ports.ledger.load_intents_of(subscription.key):
             waits = intent.state is IntentState.PENDING and is_of_admins(intent)
@@ -249,8 +255,11 @@ def _paid_this_period(subscription: Subscription, payment: Payment | None) -> bo
 
 
 def _less_refunded(subscription: Subscription, until: int | None, payment: Payment | None) -> int | None:
-    """The end of the paid days without refunded ones. After a partial refund, the same share of the period
-    counts as unpaid, taken from its end. Refunds of an earlier period change nothing."""
+    """The end of the paid days without refunded ones.
+
+    After a partial refund, the same share of the period counts as unpaid, taken from its end. Refunds of
+    an earlier period change nothing.
+    """
     start = subscription.period_start
     if until is None or start is None or payment is None or not _paid_this_period(subscription, payment):
         return until

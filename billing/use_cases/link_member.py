@@ -18,8 +18,11 @@ NOT_HERE = Text("error.not_linkable")
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """An admin's request to link a subscription to a member. `owner`: the application's owner or a team
-    member asks. `proposed`: the bot proposed the link, from data at the provider."""
+    """An admin's request to link a subscription to a member.
+
+    `owner`: the application's owner or a team member asks. `proposed`: the bot proposed the link, from
+    data at the provider.
+    """
 
     guild_id: int
     member_id: int
@@ -31,8 +34,10 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link that was made. `had`: roles of its plans that the member already had and that the bot did not
-    give."""
+    """A link that was made.
+
+    `had`: roles of its plans that the member already had and that the bot did not give.
+    """
 
     subscription: Subscription
     plans: tuple[Plan, ...]

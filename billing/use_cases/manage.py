@@ -13,9 +13,11 @@ log = logging.getLogger(__name__)
 
 
 async def manage_link(ports: Ports, member_id: int, key: SubscriptionKey) -> str:
-    """A fresh link to the provider's page. It is a bearer secret: show it only to the caller; never store
-    or log it. The ledger records that a link was made, so that their next payment can use the same
-    customer."""
+    """A fresh link to the provider's page.
+
+    It is a bearer secret: show it only to the caller; never store or log it. The ledger records that a
+    link was made, so that their next payment can use the same customer.
+    """
     subscription = await load_owned(ports, member_id, key)
     assert subscription.binding is not None
     guild_id = subscription.binding.guild_id

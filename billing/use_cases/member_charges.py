@@ -20,8 +20,10 @@ class Sums:
 
 
 async def load_sums(ports: Ports, subscription: Subscription) -> Sums:
-    """Load the charges. The provider is asked only about facts that the ledger lacks; without an answer
-    these stay unknown."""
+    """Load the charges.
+
+    The provider is asked only about facts that the ledger lacks; without an answer these stay unknown.
+    """
     charges = decide_charges(subscription)
     if not ports.connects(subscription.key):
         return Sums(charges)

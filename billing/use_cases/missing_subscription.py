@@ -15,8 +15,11 @@ RETELL = 30 * 86_400
 
 
 async def give_up_missing(ports: Ports, stale: StaleSubscription) -> bool:
-    """True when retrying should stop. No role is removed; admins are told once a month per server and
-    account, because usually a single cause makes many subscriptions disappear."""
+    """True when retrying should stop.
+
+    No role is removed; admins are told once a month per server and account, because usually a single
+    cause makes many subscriptions disappear.
+    """
     if stale.attempts < (MISSING_TRIES if stale.evidence == NOT_LISTED else UNKNOWN_TRIES):
         return False
     known, now = await ports.ledger.load_subscription(stale.key), ports.now()

@@ -41,7 +41,7 @@ async def look_for_lacks(ports: Ports) -> None:
 
 
 async def load_lacks(ports: Ports, guild_id: int) -> int:
-    """How many running subscriptions of a server this ledger lacks, according to the last sweep."""
+    """Return how many of a server's active subscriptions the last sweep found missing from this ledger."""
     found = json.loads(await ports.ledger.load_value(LACKS) or "{}")
     return int(found.get(str(guild_id), 0))
 

@@ -17,9 +17,12 @@ DAY = 86_400
 
 
 async def tell_operators(ports: Ports, name: str, body: NoticeBody, sellers: Sequence[int]) -> bool:
-    """Send a notice once under this name. If only one server is concerned, its admins get it; otherwise
-    the application's owner and team, because no server's admins may see or change what others share.
-    Returns False if the owner is currently not known; call it again later."""
+    """Send a notice once under this name.
+
+    If only one server is concerned, its admins get it; otherwise the application's owner and team,
+    because no server's admins may see or change what others share. Returns False if the owner is
+    currently not known; call it again later.
+    """
     readers: list[int | None] = [None]
     if len(sellers) > 1:
         try:
@@ -44,8 +47,10 @@ async def tell_wrong_clock(ports: Ports) -> None:
 
 
 async def tell_backup_failed(ports: Ports) -> None:
-    """Report a failed backup once until one succeeds. If only one server sells, the ledger has already
-    told its admins."""
+    """Report a failed backup once until one succeeds.
+
+    If only one server sells, the ledger has already told its admins.
+    """
     sellers, health = await ports.ledger.load_sellers(0, 2), await ports.ledger.load_health(ports.now())
     since = await _wrong_since(ports, "backup_failed_since", wrong=bool(health.backup_failed))
     if since is not None and len(sellers) > 1:

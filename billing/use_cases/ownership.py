@@ -9,8 +9,11 @@ from billing.ports import Ports
 
 
 async def load_owned(ports: Ports, member_id: int, key: SubscriptionKey) -> Subscription:
-    """The caller's own subscription. NotFound for any other, whether it exists or not; NotAllowed if an
-    admin linked it to the caller, because somebody else may pay for it and own the billing."""
+    """The caller's own subscription.
+
+    NotFound for any other, whether it exists or not; NotAllowed if an admin linked it to the caller,
+    because somebody else may pay for it and own the billing.
+    """
     return require_owned(await ports.ledger.load_subscription(key), member_id)
 
 

@@ -20,9 +20,11 @@ TRIAL_LIMIT = 730  # days; Stripe's own limit, 'Checkout Session: subscription_d
 
 @dataclass(frozen=True, slots=True)
 class PlanUpdate:
-    """Changes to a plan; None keeps a value. `price_ids` maps a provider's name to the id of its price; an
-    empty id takes the plan off sale there. `deleted`: roles that Discord no longer has, which nobody can
-    select for removal."""
+    """Changes to a plan; None keeps a value.
+
+    `price_ids` maps a provider's name to the id of its price; an empty id takes the plan off sale there.
+    `deleted`: roles that Discord no longer has, which nobody can select for removal.
+    """
 
     name: str | None = None
     description: str | None = None
@@ -35,8 +37,10 @@ class PlanUpdate:
 
 
 async def load_plan_of(ports: Ports, guild_id: int, plan_id: int, *, removed: bool = False) -> Plan:
-    """A plan of this server. NotFound for any other plan, whether it exists or not, and for a removed one
-    unless `removed` is set."""
+    """A plan of this server.
+
+    NotFound for any other plan, whether it exists or not, and for a removed one unless `removed` is set.
+    """
     plan = await ports.ledger.load_plan(plan_id)
     if plan is None or plan.guild_id != guild_id or (plan.removed_at is not None and not removed):
         raise NotFound(Text("error.no_such_plan_for_admin"))
@@ -55,8 +59,10 @@ async def add_plan(ports: Ports, guild_id: int, edit: PlanUpdate, by: int) -> Pl
 
 
 async def edit_plan(ports: Ports, guild_id: int, plan_id: int, edit: PlanUpdate, by: int) -> Plan:
-    """Change a plan; members who pay an earlier price keep it. Only the roles of a removed plan can be
-    changed, for those who still pay for it."""
+    """Change a plan; members who pay an earlier price keep it.
+
+    Only the roles of a removed plan can be changed, for those who still pay for it.
+    """
     async with _turn(ports, guild_id):
         plan = await load_plan_of(ports, guild_id, plan_id, removed=True)
         if plan.removed_at is not None:
@@ -127,8 +133,11 @@ def _require_payable(price: Price) -> None:
 
 
 async def _name(ports: Ports, plan: Plan, name: str) -> str:
-    """The normalized name. Raises Conflict unless people can tell it from the names of the server's other
-    plans; a plan may keep its current name."""
+    """The normalized name.
+
+    Raises Conflict unless people can tell it from the names of the server's other plans; a plan may keep
+    its current name.
+    """
     name = " ".join(name.split())
     if plan.id and name == plan.name:
         return name

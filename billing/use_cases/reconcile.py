@@ -217,8 +217,10 @@ def _waiting(queued: QueuedMember, now: int) -> Notice:
 async def _ask_brake(
     ports: Ports, queued: QueuedMember, changes: Changes, ordered: frozenset[int], now: int
 ) -> Outcome:
-    """Ask the brake before any role is taken; it counts this member. If it is on, removals that no
-    admin ordered are kept back."""
+    """Ask the brake before any role is taken; it counts this member.
+
+    If it is on, removals that no admin ordered are kept back.
+    """
     counted = frozenset(changes.take) - ordered
     if counted:
         asked_at = await ports.ledger.record_taking(queued.guild_id, queued.member_id, now)

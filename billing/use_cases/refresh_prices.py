@@ -17,8 +17,11 @@ AT_ONCE = 500
 
 
 async def refresh_price(ports: Ports, provider: Provider, price_id: str) -> list[str]:
-    """Update a price that plans use. Returns the ids of subscriptions that hold a copy of it and may show
-    an outdated amount, in the servers that sell the price or another one of its product."""
+    """Update a price that plans use.
+
+    Returns the ids of subscriptions that hold a copy of it and may show an outdated amount, in the
+    servers that sell the price or another one of its product.
+    """
     key = (provider.name, provider.account, price_id)
     known = await ports.ledger.load_price(key)
     if known is None and provider.lists_all:
@@ -45,8 +48,10 @@ async def refresh_product(ports: Ports, provider: Provider, product_id: str) -> 
 
 
 async def refresh_prices(ports: Ports) -> None:
-    """Fetch all prices on sale, each once; a price that cannot be fetched keeps its recorded data. Stop
-    asking a provider that does not answer."""
+    """Fetch all prices on sale, each once; a price that cannot be fetched keeps its recorded data.
+
+    Stop asking a provider that does not answer.
+    """
     for provider in ports.providers.values():
         with suppress(ProviderUnavailable):
             async for price in _on_sale(ports, provider):

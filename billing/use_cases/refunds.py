@@ -41,8 +41,10 @@ def is_refund(event: Event) -> bool:
 async def tell_refund(
     ports: Ports, provider: Provider, event: Event, keys: Sequence[SubscriptionKey]
 ) -> None:
-    """Send one notice per payment if nobody asked for the refund through the bot. The provider is asked
-    only if the ledger does not know the refund."""
+    """Send one notice per payment if nobody asked for the refund through the bot.
+
+    The provider is asked only if the ledger does not know the refund.
+    """
     assert event.subject is not None
     for key in keys:
         known = await ports.ledger.load_subscription(key)

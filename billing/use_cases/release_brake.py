@@ -21,8 +21,10 @@ async def release_brake(ports: Ports, guild_id: int, asked_at: int, by: int) -> 
 
 
 async def keep_braked_roles(ports: Ports, guild_id: int, asked_at: int, by: int) -> int:
-    """Keep the roles; returns when admins are asked again. Conflict if `asked_at` is no longer the current
-    question."""
+    """Keep the roles; returns when admins are asked again.
+
+    Conflict if `asked_at` is no longer the current question.
+    """
     again = await ports.ledger.record_kept(guild_id, asked_at, by, ports.now())
     if again is None:
         raise Conflict(OVER)

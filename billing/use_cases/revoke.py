@@ -52,8 +52,10 @@ class RevokeRequest:
 
 @dataclass(frozen=True, slots=True)
 class AffectedSubscription:
-    """A subscription that a revocation would stop. `payment`: its last payment, if a refund was asked for;
-    `fault`: why it could not be looked up."""
+    """A subscription that a revocation would stop.
+
+    `payment`: its last payment, if a refund was asked for; `fault`: why it could not be looked up.
+    """
 
     subscription: Subscription
     plans: tuple[Plan, ...]
@@ -70,8 +72,11 @@ class AffectedSubscription:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """A recorded revocation. Intents that are still PENDING are executed later by the worker. `until`: the
-    member keeps something until then; None: nothing."""
+    """A recorded revocation.
+
+    Intents that are still PENDING are executed later by the worker. `until`: the member keeps something
+    until then; None: nothing.
+    """
 
     decision_id: str
     order: RevokeRequest
@@ -82,8 +87,9 @@ class Revocation:
 
 
 async def preview_revoke(ports: Ports, order: RevokeRequest) -> list[AffectedSubscription]:
-    """The subscriptions that the revocation would stop, with their refundable payments. Empty if the member
-    has none; then the revocation only keeps them from subscribing.
+    """The subscriptions that the revocation would stop, with their refundable payments.
+
+    Empty if the member has none; then the revocation only keeps them from subscribing.
 
     To revoke at the end of the period, that end must be right, so the provider is asked first; if it does not
     answer, the recorded data counts.
@@ -141,8 +147,10 @@ async def with_payment(ports: Ports, affected: AffectedSubscription) -> Affected
 async def _as_seen(
     ports: Ports, order: RevokeRequest, seen: Sequence[AffectedSubscription]
 ) -> list[AffectedSubscription]:
-    """The subscriptions that the revocation would stop now, with the payments that the admin saw. Payments
-    that were not shown are looked up when they are refunded."""
+    """The subscriptions that the revocation would stop now, with the payments that the admin saw.
+
+    Payments that were not shown are looked up when they are refunded.
+    """
     unseen = Text("error.payment_not_looked_up") if order.refund else ""
     shown = {one.subscription.key: (one.payment, one.fault) for one in seen}
     affected = []
@@ -153,8 +161,10 @@ async def _as_seen(
 
 
 async def is_refund_changed(ports: Ports, order: RevokeRequest, seen: Sequence[AffectedSubscription]) -> bool:
-    """True if the refund would now differ from what the admin saw. A provider that does not answer soon
-    does not delay the decision; then the shown amounts count."""
+    """True if the refund would now differ from what the admin saw.
+
+    A provider that does not answer soon does not delay the decision; then the shown amounts count.
+    """
     if not order.refund:
         return False
     try:
@@ -206,7 +216,7 @@ async def revoke(
 def stays_until(
     order: RevokeRequest, affected: Sequence[AffectedSubscription], grants: Sequence[Override], now: int
 ) -> int | None:
-    """Until when the member would keep something; None if everything would go immediately."""
+    """Return when the last of the access would end, in unix seconds; None if all would end immediately."""
     return _until(_blocks(order, affected, "", now, grants), now)
 
 
@@ -245,9 +255,11 @@ def _blocks(
     now: int,
     grants: Sequence[Override] = (),
 ) -> list[Override]:
-    """The blocks of a revocation. Immediate: a single one. At the end of the period: one for each plan
-    from the end of its paid time and, if all plans are meant, one for everything from the last of these
-    ends."""
+    """The blocks of a revocation.
+
+    Immediate: a single one. At the end of the period: one for each plan from the end of its paid time
+    and, if all plans are meant, one for everything from the last of these ends.
+    """
     ends: dict[int, int] = {}
     for one in affected:
         for plan in one.plans:
@@ -274,9 +286,11 @@ def _barring(block: Override, affected: Sequence[AffectedSubscription]) -> Overr
 def _paid_days(
     order: RevokeRequest, affected: Sequence[AffectedSubscription], decision: str, now: int
 ) -> list[Override]:
-    """The remaining paid days of subscriptions that are ended immediately, as grants. Grants under the
-    block wait for an Undo. A plan that the request does not name, but that the same subscription paid for,
-    keeps its days."""
+    """The remaining paid days of subscriptions that are ended immediately, as grants.
+
+    Grants under the block wait for an Undo. A plan that the request does not name, but that the same
+    subscription paid for, keeps its days.
+    """
     grants = []
     for one in affected:
         until = decide_paid(one.subscription) if one.refundable is None else None
@@ -315,13 +329,13 @@ def end_of_paid(subscription: Subscription, now: int) -> int:
 
 
 def _until(blocks: Sequence[Override], now: int) -> int | None:
-    """When the last of the remaining access ends, in unix seconds; None if none remains."""
+    """Return when the last of these blocks begins, in unix seconds; None if all have begun."""
     last = max(block.starts_at for block in blocks)
     return last if last > now else None
 
 
 def stop_of(subscription: Subscription, order: RevokeRequest) -> IntentKind | None:
-    """How the request stops the billing; None if it is already ending."""
+    """Return the intent that stops the billing; None if it is already ending."""
     if order.at_once and subscription.status is not Status.ENDED:
         return IntentKind.CANCEL_NOW
     if subscription.renews or subscription.status in (Status.PENDING, Status.PAUSED):

@@ -35,10 +35,12 @@ from billing.rules.role_causes import Why, why_given, why_taken
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Roles that a member got or lost. `restored`: given roles that were only missing in Discord;
-    `missed`: roles from the bot that the member is no longer owed and that were already gone; `had`: roles
-    already present at a repeated attempt, which an earlier attempt may have given although its answer was
-    lost."""
+    """Roles that a member got or lost.
+
+    `restored`: given roles that were only missing in Discord; `missed`: roles from the bot that the
+    member is no longer owed and that were already gone; `had`: roles already present at a repeated
+    attempt, which an earlier attempt may have given although its answer was lost.
+    """
 
     given: frozenset[int]
     taken: frozenset[int]

@@ -10,8 +10,11 @@ from billing.ports import Ledger
 
 
 async def load_sellers(ledger: Ledger, name: str, account: str) -> list[int]:
-    """The first two servers that sell or sold something at this account. If there are two, only the
-    application's owner or team may assign subscriptions and see how many have no owner."""
+    """The first two servers that sell or sold something at this account.
+
+    If there are two, only the application's owner or team may assign subscriptions and see how many have
+    no owner.
+    """
     return await ledger.load_sellers(0, 2, (name, account))
 
 
@@ -21,8 +24,10 @@ async def sells_at(ledger: Ledger, guild_id: int, name: str, account: str) -> bo
 
 
 async def every_seller(ledger: Ledger, *, removed: bool = True) -> AsyncIterator[int]:
-    """The ids of all servers that sell plans, ordered. `removed`: those whose plans have all been removed
-    count too."""
+    """The ids of all servers that sell plans, ordered.
+
+    `removed`: those whose plans have all been removed count too.
+    """
 
     async def load(after: int, limit: int) -> list[int]:
         return await ledger.load_sellers(after, limit, removed=removed)

@@ -62,11 +62,14 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The options that a member has for a plan. Nothing can be paid if `has` (a subscription to it),
-    `entitled` (a grant without an end) or `block` (an admin revoked it) is set, or while the first payment
-    of `pending` is on its way. `beside`: a subscription that already gives all its roles by the plan
-    `beside_plan`; the member would pay for both. `granted_until`: a grant ends then; a subscription may
-    start after it. `gives_back`: that grant returns paid days that a revocation had taken."""
+    """The options that a member has for a plan.
+
+    Nothing can be paid if `has` (a subscription to it), `entitled` (a grant without an end) or `block`
+    (an admin revoked it) is set, or while the first payment of `pending` is on its way. `beside`: a
+    subscription that already gives all its roles by the plan `beside_plan`; the member would pay for
+    both. `granted_until`: a grant ends then; a subscription may start after it. `gives_back`: that grant
+    returns paid days that a revocation had taken.
+    """
 
     plan: Plan
     ways: tuple[Way, ...] = ()
@@ -154,8 +157,11 @@ def _subscribed(
 def _beside(
     subscriptions: tuple[Subscription, ...], plans: tuple[Plan, ...], plan: Plan
 ) -> tuple[Subscription, Plan] | tuple[None, None]:
-    """A running subscription to another plan that has every role of this one. The member should know about
-    it before paying, but may want both for a while, for example to change from monthly to yearly."""
+    """A running subscription to another plan that has every role of this one.
+
+    The member should know about it before paying, but may want both for a while, for example to change
+    from monthly to yearly.
+    """
     for subscription in subscriptions:
         if subscription.status not in NOT_RUNNING:
             for other in paid_plans(subscription, plans):

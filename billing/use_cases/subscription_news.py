@@ -44,8 +44,11 @@ async def milestones(
     started: bool,
     blocked: bool,
 ) -> tuple[Notice, ...]:
-    """The notices to the member. `started`: the subscription is new. `blocked`: an admin has revoked it
-    and the member was told what that ends; its renewal is stopped again."""
+    """The notices to the member.
+
+    `started`: the subscription is new. `blocked`: an admin has revoked it and the member was told what
+    that ends; its renewal is stopped again.
+    """
     binding, now = snapshot.binding, ports.now()
     assert binding is not None
     plan = plan_names(snapshot, plans)
@@ -66,8 +69,10 @@ async def milestones(
 
 
 def _notice(body: NoticeBody, snapshot: Subscription, binding: Binding, moment: int, now: int) -> Notice:
-    """The notice with its key; `moment` distinguishes it from the same notice at another time. A reminder
-    is sent at that moment."""
+    """The notice with its key; `moment` distinguishes it from the same notice at another time.
+
+    A reminder is sent at that moment.
+    """
     at = moment if isinstance(body, GraceReminder) else now
     return Notice(f"{body.kind}:{snapshot.key}:{moment}", binding.guild_id, binding.member_id, body, at)
 

@@ -65,8 +65,10 @@ async def _try_at(ports: Ports, provider: Provider) -> tuple[str, bool]:
 
 
 async def _note(ports: Ports, provider: Provider, why: str, *, whole: bool) -> None:
-    """Record the result for /readyz and /metrics. If sweeps have failed for long, tell whoever runs the
-    bot once."""
+    """Record the result for /readyz and /metrics.
+
+    If sweeps have failed for long, tell whoever runs the bot once.
+    """
     before, now = await load_sweep(ports.ledger, provider), ports.now()
     state = SweepState(good_at=now if whole else before.good_at)
     if why:
@@ -80,9 +82,11 @@ async def _note(ports: Ports, provider: Provider, why: str, *, whole: bool) -> N
 
 
 async def _sweep_at(ports: Ports, provider: Provider) -> bool:
-    """Sweep one provider; True if a round over its subscriptions is complete. If a restored ledger has
-    subscriptions on hold, disputes come first: a member who has disputed a payment since the backup must not
-    get the roles back before the dispute is known."""
+    """Sweep one provider; True if a round over its subscriptions is complete.
+
+    If a restored ledger has subscriptions on hold, disputes come first: a member who has disputed a
+    payment since the backup must not get the roles back before the dispute is known.
+    """
     home = (provider.name, provider.account)
     if not await ports.ledger.load_unswept(*home):
         whole = await sweep_provider(ports, provider)
@@ -183,8 +187,11 @@ async def _compare(
     *,
     unasked: bool,
 ) -> list[SubscriptionKey]:
-    """The keys of subscriptions that are unchanged. An overdue one in a restored ledger never counts as
-    unchanged, because a list does not show whether it is the same debt."""
+    """The keys of subscriptions that are unchanged.
+
+    An overdue one in a restored ledger never counts as unchanged, because a list does not show whether it
+    is the same debt.
+    """
     found = await ports.ledger.load_known(provider.name, provider.account, [one.key.id for one in listed])
     known = {one.subscription.key: one for one in found}
     prices = [item.price for one in listed if one.key not in known for item in one.items]
@@ -223,8 +230,10 @@ async def _look_for_missing(ports: Ports, provider: Provider, seen: Numbers) -> 
 
 
 async def sweep_disputes(ports: Ports, provider: Provider) -> None:
-    """Fetch every dispute whose state differs from the ledger. Skip disputes that cannot be fetched; stop
-    if the provider does not answer."""
+    """Fetch every dispute whose state differs from the ledger.
+
+    Skip disputes that cannot be fetched; stop if the provider does not answer.
+    """
     async for dispute_id, state in provider.list_disputes():
         known = await ports.ledger.load_dispute(provider.name, provider.account, dispute_id)
         came_to_nothing = state is DisputeState.NONE and known is not DisputeState.OPEN

@@ -52,9 +52,12 @@ class Numbers:
 
 @dataclass(slots=True)
 class Round:
-    """`begun`: in unix seconds. `ended`: it lists ended subscriptions too. `after`: the id of the last
-    subscription that was compared, '' at the start. `seen`: ledger numbers of what was listed. `took`:
-    seconds of earlier sweeps; the present one began at `_from`, on the event loop's clock."""
+    """`begun`: in unix seconds.
+
+    `ended`: it lists ended subscriptions too. `after`: the id of the last subscription that was compared,
+    '' at the start. `seen`: ledger numbers of what was listed. `took`: seconds of earlier sweeps; the
+    present one began at `_from`, on the event loop's clock.
+    """
 
     begun: int
     ended: bool = True
@@ -66,7 +69,7 @@ class Round:
 
     @property
     def seconds(self) -> float:
-        """How long it has taken so far. A clock that is set does not count."""
+        """Seconds spent on this round so far, unaffected by changes of the system clock."""
         return self.took + self._here
 
     @property
@@ -109,8 +112,10 @@ class RoundTime:
         return self.begun is not None or (self.whole or 0.0) > interval
 
     def text(self, title: str, interval: float) -> Text | None:
-        """For the owner: how long a round over the provider of that title takes. None if it is short, or if
-        nothing is known."""
+        """For the owner: how long a round over the provider of that title takes.
+
+        None if it is short, or if nothing is known.
+        """
         if self.seconds is None:
             since = None if self.begun is None else Moment(self.begun)
             return None if since is None else Text("finding.round_runs", provider=title, since=since)
@@ -120,7 +125,7 @@ class RoundTime:
 
 
 async def load_round_time(ledger: Values, provider: Provider) -> RoundTime:
-    """How long the rounds over a provider take."""
+    """Return how long the sweep rounds of a provider take."""
     took = await ledger.load_value(_named("took", provider))
     whole = await ledger.load_value(_named("took_whole", provider))
     kept = await ledger.load_value(_named("round", provider))

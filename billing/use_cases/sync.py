@@ -70,8 +70,10 @@ async def locate_events(ports: Ports, events: Sequence[Event]) -> WorkOutcome:
 
 
 async def locate_event(ports: Ports, event: Event) -> WorkOutcome | None:
-    """Queue the subscriptions that an event is about. A failure postpones the event; only then is there an
-    outcome to log."""
+    """Queue the subscriptions that an event is about.
+
+    A failure postpones the event; only then is there an outcome to log.
+    """
     try:
         keys = await _located(ports, event)
         if keys and is_refund(event):
@@ -200,8 +202,10 @@ async def sync_subscription(ports: Ports, stale: StaleSubscription) -> WorkOutco
 async def record_listed(
     ports: Ports, provider: Provider, stale: StaleSubscription, snapshot: Subscription, at: int
 ) -> None:
-    """Record a stale subscription as the provider's list showed it at this moment. The caller has made sure
-    that nobody else has fetched it since."""
+    """Record a stale subscription as the provider's list showed it at this moment.
+
+    The caller has made sure that nobody else has fetched it since.
+    """
     async with ports.locks.lock(stale.key):
         found = await _conclude(ports, provider, snapshot, "provider", "fetched", stale.evidence)
         synced = replace(found, at=at)

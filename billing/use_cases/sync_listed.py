@@ -56,8 +56,9 @@ async def find_backlogs(ports: Ports, at: int) -> list[Backlog]:
 
 
 async def sync_listed(ports: Ports, backlog: Backlog) -> tuple[WorkOutcome, bool]:
-    """Read the list, and record what is due as of the moment at which the reading began. False if the list
-    brought too little.
+    """Read the list, and record what is due as of the moment at which the reading began.
+
+    False if the list brought too little.
 
     Any subscription that somebody else may have fetched since then is left to be fetched by itself, because
     the ledger may know more than the list.
@@ -88,7 +89,7 @@ async def _record(
     touched: Set[Hashable],
     at: int,
 ) -> int:
-    """How many of them were recorded."""
+    """Record the listed subscriptions that nothing else has touched; return how many were recorded."""
     free = [(stale, one) for stale, one in held if stale.key not in touched]
     done = await asyncio.gather(
         *(record_listed(ports, provider, stale, one, at) for stale, one in free), return_exceptions=True

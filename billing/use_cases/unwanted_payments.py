@@ -21,8 +21,10 @@ CHARGED = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE)
 def paid_while_blocked(
     snapshot: Subscription, binding: Binding, block: Override | None, now: int
 ) -> tuple[Notice, ...]:
-    """Notices that a member paid, on a page opened earlier, for something that an admin has revoked. The
-    admins decide what to do."""
+    """Notices that a member paid, on a page opened earlier, for something that an admin has revoked.
+
+    The admins decide what to do.
+    """
     if block is None:
         return ()
     starts_at = block.starts_at if block.starts_at > now else None

@@ -1,5 +1,7 @@
-"""Checks whether genuine notifications arrive. A refusal alone is no fault; only the provider's own list
-of events can confirm one."""
+"""Checks whether genuine notifications arrive.
+
+A refusal alone is no fault; only the provider's own list of events can confirm one.
+"""
 
 from __future__ import annotations
 

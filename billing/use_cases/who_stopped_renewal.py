@@ -17,8 +17,10 @@ def is_of_admins(intent: Intent) -> bool:
 
 
 def stopped_by_admins(subscription: Subscription, intents: Sequence[Intent]) -> bool:
-    """True if the subscription has not ended and only a revocation stopped its renewal. `intents`: newest
-    first."""
+    """True if the subscription has not ended and only a revocation stopped its renewal.
+
+    `intents`: newest first.
+    """
     newest = next((i for i in intents if i.kind in RENEWAL), None)
     if newest is None or newest.kind is IntentKind.RESUME or subscription.status is Status.ENDED:
         return False

@@ -106,8 +106,11 @@ def ids_of(item: object) -> Ids:
 
 
 async def _load_events(ports: Ports, at: int, limit: int) -> list[list[Event]]:
-    """Load pending events as work items. Events that name their subscription need no call and form one item;
-    every other event is an item of its own."""
+    """Load pending events as work items.
+
+    Events that name their subscription need no call and form one item; every other event is an item of
+    its own.
+    """
     events = await ports.ledger.load_pending_events(at, max(limit, LOCATED_AT_ONCE))
     named = [event for event in events if names_subscription(event)]
     return [named] * bool(named) + [[event] for event in events if not names_subscription(event)]
@@ -135,8 +138,10 @@ class _Stale:
 
 
 def _events_key(events: Sequence[Event]) -> Hashable:
-    """The key of an item of the events' queue. Events of one dispute run one at a time, because the bot does
-    not fetch its state again later."""
+    """The key of an item of the events' queue.
+
+    Events of one dispute run one at a time, because the bot does not fetch its state again later.
+    """
     event = events[0]
     if names_subscription(event):
         return "named"
@@ -145,8 +150,10 @@ def _events_key(events: Sequence[Event]) -> Hashable:
 
 
 async def _execute(ports: Ports, intent: Intent) -> WorkOutcome:
-    """Execute an intent. The log shows only its kind and state, because its reason is a person's own
-    words."""
+    """Execute an intent.
+
+    The log shows only its kind and state, because its reason is a person's own words.
+    """
     done = await execute_intent(ports, intent)
     words = f"{done.kind}, {done.state}"
     return put_off(words, intent.attempts) if done.state is IntentState.PENDING else WorkOutcome(words)

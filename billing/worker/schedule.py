@@ -29,8 +29,11 @@ BEAT = 240.0  # seconds between two records in the ledger that it is in use
 
 
 class Schedule:
-    """Runs what begins by the clock. `begun` is set once the age of the ledger is known; no work starts
-    before that. `changed` tells the timer that something may fall due earlier."""
+    """Runs what begins by the clock.
+
+    `begun` is set once the age of the ledger is known; no work starts before that. `changed` tells the
+    timer that something may fall due earlier.
+    """
 
     def __init__(self, ports: Ports, sync_interval: float, wake_queues: Callable[[], None]) -> None:
         self._ports = ports

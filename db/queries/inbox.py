@@ -98,8 +98,10 @@ def record_stale(
     at: int,
     priority: Priority = Priority.CHANGE,
 ) -> None:
-    """Queue subscriptions to be fetched. A new reason is due at once, even while an older one is
-    postponed, and the more urgent reason counts."""
+    """Queue subscriptions to be fetched.
+
+    A new reason is due at once, even while an older one is postponed, and the more urgent reason counts.
+    """
     for key in dict.fromkeys(keys):
         old = db.execute(
             "SELECT since, min(next_try_at, ?), attempts, error, min(priority, ?) FROM stale"

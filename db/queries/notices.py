@@ -67,8 +67,11 @@ def _is_own_refund(db: sqlite3.Connection, body: Refunded) -> bool:
 
 
 def record_backup_failed(db: sqlite3.Connection, why: str, at: int) -> None:
-    """Record a failed backup. Notify the admins once until a backup succeeds, and only if a single server
-    sells: with several, the admins are not necessarily the people who run the bot."""
+    """Record a failed backup.
+
+    Notify the admins once until a backup succeeds, and only if a single server sells: with several, the
+    admins are not necessarily the people who run the bot.
+    """
     guilds = db.execute("SELECT DISTINCT guild_id FROM plans WHERE guild_id > 0 LIMIT 2").fetchall()
     if why and not load_value(db, BACKUP_FAILED) and len(guilds) == 1:
         guild_id = guilds[0][0]
@@ -166,8 +169,10 @@ def _body(kind: str, facts: dict[str, Any]) -> NoticeBody:
 
 
 def _typed(facts: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a body. Up to version 0.1 they were flat, with subscriptions and amounts split into
-    several fields."""
+    """The fields of a body.
+
+    Up to version 0.1 they were flat, with subscriptions and amounts split into several fields.
+    """
     typed = {name: value for name, value in facts.items() if value is not None}
     if isinstance(typed.get("subscription"), str):
         key = {"provider": facts.get("provider", ""), "account": facts.get("account", "")}

@@ -94,8 +94,11 @@ def _is_revoked(db: sqlite3.Connection, sub: Subscription, whose: Binding, plans
 
 
 def _as_known(db: sqlite3.Connection, old: Subscription | None, new: Subscription) -> Subscription | None:
-    """The recorded subscription to merge with. A restored ledger may show an old debt that was paid since;
-    if the provider's debt is more recent, the old one is left out."""
+    """The recorded subscription to merge with.
+
+    A restored ledger may show an old debt that was paid since; if the provider's debt is more recent, the
+    old one is left out.
+    """
     since = old.unpaid_since if old else None
     if old is None or since is None or (new.unpaid_since or 0) <= since:
         return old

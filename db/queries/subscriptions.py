@@ -61,8 +61,11 @@ _KNOWN = f"""
 
 
 def put(db: sqlite3.Connection, old: Subscription | None, new: Subscription) -> None:
-    """Insert or update a subscription; `old` is its recorded state. Only changed columns are written,
-    because naming a column in an UPDATE rewrites all its indexes even if its value is the same."""
+    """Insert or update a subscription; `old` is its recorded state.
+
+    Only changed columns are written, because naming a column in an UPDATE rewrites all its indexes even
+    if its value is the same.
+    """
     if old is None:
         db.execute(_INSERT, (*subscription_row(new), sale_of(db, new.items)))
         return

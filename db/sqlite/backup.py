@@ -35,8 +35,9 @@ async def backup(source: Path, target: Path, at: int | None = None) -> None:
 def back_up(
     source: Path, target: Path, at: int | None = None, ended: Callable[[], bool] = lambda: False
 ) -> None:
-    """Copy the state committed at one moment, even while the ledger is in use. `at`: that moment; the copy is
-    abandoned as soon as `ended` returns True.
+    """Copy the state committed at one moment, even while the ledger is in use.
+
+    `at`: that moment; the copy is abandoned as soon as `ended` returns True.
 
     Conflict if the target exists; LedgerError if the ledger cannot be read or the copy cannot be written.
     """
@@ -73,7 +74,7 @@ def _note(ledger: Path, at: int) -> None:
 
 
 def last_backup(ledger: Path) -> int | None:
-    """When the ledger was last copied; None if that is not known."""
+    """Return when the ledger was last backed up, in unix seconds; None if not known."""
     try:
         return int(beside(ledger, ".backup").read_text("ascii"))
     except (OSError, ValueError):

@@ -68,8 +68,11 @@ class _BatchingConnection(sqlite3.Connection):
         self.answer(group, failed, changed)
 
     def _transact(self, group: tuple[_PendingOperation, ...], *, apart: bool = False) -> None:
-        """Run and commit the group. `apart`: an operation that fails is undone alone. It is tried without at
-        first: a savepoint for each operation costs a tenth of the rate at which events are stored."""
+        """Run and commit the group.
+
+        `apart`: an operation that fails is undone alone. It is tried without at first: a savepoint for
+        each operation costs a tenth of the rate at which events are stored.
+        """
         try:
             self.execute("BEGIN" if self.only_reads else "BEGIN IMMEDIATE")
             changes = self.total_changes
@@ -104,8 +107,10 @@ def address(path: Path, mode: str) -> str:
 
 
 class GroupCommitConnection:
-    """A connection to the ledger. `run` queues an operation and returns its result once its transaction is
-    over."""
+    """A connection to the ledger.
+
+    `run` queues an operation and returns its result once its transaction is over.
+    """
 
     def __init__(self, db: aiosqlite.Connection, raw: _BatchingConnection, on_change: OnChange) -> None:
         self._db = db
@@ -162,8 +167,10 @@ class GroupCommitConnection:
     async def run(
         self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The operation's result, once it is durable. Raises the operation's own error, or that of the
-        transaction as a LedgerError."""
+        """The operation's result, once it is durable.
+
+        Raises the operation's own error, or that of the transaction as a LedgerError.
+        """
         if not self._open:
             raise LedgerUnavailable(detail="the ledger is closed")
         answer: asyncio.Future[T] = self._loop.create_future()

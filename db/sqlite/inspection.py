@@ -25,8 +25,11 @@ from db.sqlite.schema import (
 
 
 class InspectedLedger(SqliteLedger):
-    """The committed state of a ledger, for reading. `schema`: the file's schema version, 0 if it is empty;
-    `newest`: the version to which this program would migrate it. If they differ, read nothing else."""
+    """The committed state of a ledger, for reading.
+
+    `schema`: the file's schema version, 0 if it is empty; `newest`: the version to which this program
+    would migrate it. If they differ, read nothing else.
+    """
 
     def __init__(self, path: Path, reader: GroupCommitConnection, schema: int) -> None:
         self._path = path
@@ -40,8 +43,11 @@ class InspectedLedger(SqliteLedger):
 
 @asynccontextmanager
 async def looking(path: Path) -> AsyncIterator[InspectedLedger]:
-    """Open a ledger for reading. LedgerHeld if a bot is using it; LedgerDamaged; LedgerTooNew;
-    LedgerNoRoom if a migration would not fit on the disk; LedgerUnavailable if it cannot be read."""
+    """Open a ledger for reading.
+
+    LedgerHeld if a bot is using it; LedgerDamaged; LedgerTooNew; LedgerNoRoom if a migration would not
+    fit on the disk; LedgerUnavailable if it cannot be read.
+    """
     with opening(path), hold_if_there(path), TemporaryDirectory() as folder:
         where, mode = _readable(path, Path(folder))
         found: list[int] = []
@@ -54,8 +60,11 @@ async def looking(path: Path) -> AsyncIterator[InspectedLedger]:
 
 
 def _readable(path: Path, folder: Path) -> tuple[Path, str]:
-    """The file to open, and the mode. Otherwise SQLite would create its log and the log's index next to
-    the ledger. The log left by a killed bot counts; if its index is missing, both files are copied first."""
+    """The file to open, and the mode.
+
+    Otherwise SQLite would create its log and the log's index next to the ledger. The log left by a killed
+    bot counts; if its index is missing, both files are copied first.
+    """
     log = beside(path, "-wal")
     if not log.exists() or log.stat().st_size == 0:
         return path, "ro&immutable=1"

@@ -72,8 +72,10 @@ def _writes(
 
 
 class SqliteLedger(Ledger):
-    """A ledger in one file, used by one process. Create it with `open`; end it with `close` or by leaving
-    `async with`."""
+    """A ledger in one file, used by one process.
+
+    Create it with `open`; end it with `close` or by leaving `async with`.
+    """
 
     def __init__(
         self,

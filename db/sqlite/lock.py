@@ -48,8 +48,10 @@ def hold(path: Path) -> IO[bytes]:
 
 @contextmanager
 def hold_if_there(path: Path) -> Iterator[None]:
-    """Hold an existing lock, without creating any file. LedgerHeld if `<path>.lock` is locked; if that
-    file is missing, no bot uses the ledger."""
+    """Hold an existing lock, without creating any file.
+
+    LedgerHeld if `<path>.lock` is locked; if that file is missing, no bot uses the ledger.
+    """
     try:
         file = beside(path, ".lock").open("rb")
     except FileNotFoundError:

@@ -64,8 +64,11 @@ _OPEN = """
 
 @dataclass
 class DriftScan:
-    """The state of one scan of a server. `roles_of`: the roles by sale, for each row of `sales` seen so
-    far. `width`: id span of the last slice; `held`: number of characters of ids it listed."""
+    """The state of one scan of a server.
+
+    `roles_of`: the roles by sale, for each row of `sales` seen so far. `width`: id span of the last
+    slice; `held`: number of characters of ids it listed.
+    """
 
     guild_id: int
     at: int
@@ -84,8 +87,10 @@ class DriftScan:
 async def load_drifted_members(
     path: Path, reader: GroupCommitConnection, guild_id: int, at: int, grace: int
 ) -> list[int]:
-    """The ids of the members whose granted roles have drifted from their subscriptions. A server that fits
-    into one slice is scanned by `reader`, a larger one on a connection of its own."""
+    """The ids of the members whose granted roles have drifted from their subscriptions.
+
+    A server that fits into one slice is scanned by `reader`, a larger one on a connection of its own.
+    """
     if await reader.run(_fits_a_slice, guild_id):
         return await _scan(reader, guild_id, at, grace)
     scanner = await GroupCommitConnection.open(path, prepare_scanner, mode="ro")
@@ -128,8 +133,11 @@ def load_slice(db: sqlite3.Connection, look: DriftScan, after: int) -> tuple[set
 
 
 def _load_end(db: sqlite3.Connection, look: DriftScan, after: int) -> int | None:
-    """The id with which the slice ends; None for the last slice. Counting takes a tenth of a slice's time,
-    so a counted width is used again while the ids are about equally dense."""
+    """The id with which the slice ends; None for the last slice.
+
+    Counting takes a tenth of a slice's time, so a counted width is used again while the ids are about
+    equally dense.
+    """
     if look.width:
         return after + look.width
     found = db.execute(_END, (look.guild_id, after, SLICE)).fetchone()
@@ -151,8 +159,10 @@ def _apart(one: str, other: str) -> set[int]:
 
 
 def _load_entitled(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int]) -> defaultdict[int, str]:
-    """The ids of the entitled members by role. If the slice contains sales that are new to the scan, learn
-    them and read the slice again."""
+    """The ids of the entitled members by role.
+
+    If the slice contains sales that are new to the scan, learn them and read the slice again.
+    """
     while True:
         kinds = _kinds(look)
         counted, *listed = db.execute(
@@ -188,8 +198,11 @@ def _by_role(listed: dict[tuple[int, ...], str | None]) -> defaultdict[int, str]
 
 
 def _learn(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int]) -> None:
-    """Learn the roles of the sales in this slice. Forget earlier ones if nearly every subscription has a
-    price of its own, because they would only make the statement longer."""
+    """Learn the roles of the sales in this slice.
+
+    Forget earlier ones if nearly every subscription has a price of its own, because they would only make
+    the statement longer.
+    """
     if len(look.roles_of) > SLICE:
         look.roles_of.clear()
     for sale, sold in db.execute(f"SELECT DISTINCT sale, {_SOLD} {_ENTITLED}", asked):

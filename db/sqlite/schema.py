@@ -75,8 +75,10 @@ def prepare(db: sqlite3.Connection, migrations: Sequence[str]) -> None:
 
 
 def require_known(db: sqlite3.Connection, newest: int) -> int:
-    """The file's schema version. LedgerTooNew if it is newer than this program; LedgerDamaged if the file
-    is not a ledger."""
+    """The file's schema version.
+
+    LedgerTooNew if it is newer than this program; LedgerDamaged if the file is not a ledger.
+    """
     found = version_of(db)
     if found > newest:
         raise LedgerTooNew(detail=f"schema {found}, this program knows {newest}")

@@ -17,8 +17,10 @@ from db.sqlite.private_files import beside, open_private
 
 
 class WriteCount:
-    """The write count of a ledger. Its file stays open; each write to it is one small call that waits for
-    no disk."""
+    """The write count of a ledger.
+
+    Its file stays open; each write to it is one small call that waits for no disk.
+    """
 
     def __init__(self, path: Path) -> None:
         self._number = 0
@@ -28,8 +30,10 @@ class WriteCount:
             raise LedgerUnavailable(detail=str(error)) from error
 
     def begin(self, db: sqlite3.Connection) -> None:
-        """Compare the two counts, and record in the ledger if it is outdated or new. A start that crashed
-        may have left the ledger empty."""
+        """Compare the two counts, and record in the ledger if it is outdated or new.
+
+        A start that crashed may have left the ledger empty.
+        """
         inside, beside = load_value(db, COUNT), self._read()
         known = int(inside or 0)
         copied = inside is not None and beside is None

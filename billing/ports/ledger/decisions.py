@@ -55,8 +55,11 @@ class DecisionLedger(Protocol):
         """
 
     async def record_intent(self, intent: Intent, /) -> Intent:
-        """Save an intent before acting on it. A pending intent of the same kind for the same subscription is
-        returned instead; a pending intent that this one contradicts is dropped."""
+        """Save an intent before acting on it.
+
+        A pending intent of the same kind for the same subscription is returned instead; a pending intent
+        that this one contradicts is dropped.
+        """
 
     async def load_intents(self, at: int, limit: int) -> list[Intent]:
         """Pending intents whose next attempt is due."""
@@ -74,5 +77,7 @@ class DecisionLedger(Protocol):
         notices: Sequence[Notice],
         at: int | None = None,
     ) -> None:
-        """Record the new state of an intent with its snapshot and notices. `at`: when the provider confirmed
-        it."""
+        """Record the new state of an intent with its snapshot and notices.
+
+        `at`: when the provider confirmed it.
+        """

@@ -51,8 +51,10 @@ class InboxLedger(Protocol):
         at: int,
         priority: Priority = Priority.CHANGE,
     ) -> None:
-        """Queue subscriptions to be fetched for a reason other than an event. Of several reasons the most
-        urgent one counts."""
+        """Queue subscriptions to be fetched for a reason other than an event.
+
+        Of several reasons the most urgent one counts.
+        """
 
     async def record_fetch_failed(self, stale: StaleSubscription, error: str, next_try_at: int) -> None:
         """Postpone a subscription whose fetch failed."""

@@ -77,8 +77,9 @@ class MemberLedger(Protocol):
         with the error of the last attempt."""
 
     async def record_taking(self, guild_id: int, member_id: int, at: int) -> int | None:
-        """Ask the brake before taking roles from a queued member. None: the roles may be taken, and the
-        member counts.
+        """Ask the brake before taking roles from a queued member.
+
+        None: the roles may be taken, and the member counts.
 
         Otherwise the brake is on and the member keeps their roles; the answer identifies the question put to
         the admins: `Brake.asked_at`. A member counts once within the window, however often this is called.
@@ -94,5 +95,7 @@ class MemberLedger(Protocol):
         """
 
     async def record_kept(self, guild_id: int, asked_at: int, by: int, at: int) -> int | None:
-        """Record that an admin keeps the brake on. Returns when admins are asked again; None if `asked_at` is
-        no longer the current question."""
+        """Record that an admin keeps the brake on.
+
+        Returns when admins are asked again; None if `asked_at` is no longer the current question.
+        """

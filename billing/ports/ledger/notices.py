@@ -12,12 +12,17 @@ class NoticeLedger(Protocol):
     """Notices, the history, and named values."""
 
     async def record_notice(self, notice: Notice, /) -> bool:
-        """Store a notice to be sent once; returns False if its key is already known. A notice that can name
-        roles replaces a waiting one with the same key that cannot."""
+        """Store a notice to be sent once; returns False if its key is already known.
+
+        A notice that can name roles replaces a waiting one with the same key that cannot.
+        """
 
     async def load_notices(self, at: int, limit: int) -> list[Notice]:
-        """Notices that are due and not yet sent. A new notice to a member whose roles are being reconciled is
-        held back until that is done, so that one message covers both."""
+        """Notices that are due and not yet sent.
+
+        A new notice to a member whose roles are being reconciled is held back until that is done, so that
+        one message covers both.
+        """
 
     async def load_waiting_news(self, guild_id: int, member_id: int) -> list[Notice]:
         """Unsent notices to this member that can also name roles, oldest first."""
@@ -26,8 +31,10 @@ class NoticeLedger(Protocol):
         """The notice with this key, sent or not; None if there is none."""
 
     async def record_told(self, key: str, at: int, *, delivered: bool) -> None:
-        """Record that a notice was sent. Not `delivered`: the person takes no messages, and their next
-        command shows it."""
+        """Record that a notice was sent.
+
+        Not `delivered`: the person takes no messages, and their next command shows it.
+        """
 
     async def record_notice_failed(self, key: str, next_try_at: int) -> None:
         """Record that sending failed; it is tried again at `next_try_at`."""
@@ -56,5 +63,7 @@ class NoticeLedger(Protocol):
         """Store a value under this name."""
 
     async def load_health(self, at: int) -> Health:
-        """The state of the ledger for /readyz and /metrics. Also raises LedgerUnavailable if the ledger can
-        be read but not written."""
+        """The state of the ledger for /readyz and /metrics.
+
+        Also raises LedgerUnavailable if the ledger can be read but not written.
+        """

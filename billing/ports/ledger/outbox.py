@@ -8,8 +8,11 @@ from billing.model.outbox import OutboxEvent
 
 
 class OutboxLedger(Protocol):
-    """The outbox, which only grows. The `record_` methods of the other parts write it, each in the same
-    transaction as the change; a repeated change that changes nothing writes nothing."""
+    """The outbox, which only grows.
+
+    The `record_` methods of the other parts write it, each in the same transaction as the change; a
+    repeated change that changes nothing writes nothing.
+    """
 
     async def load_outbox(
         self, after: int, limit: int, guild_id: int | None = None, member_id: int | None = None
@@ -21,5 +24,7 @@ class OutboxLedger(Protocol):
         """The newest events of a member, newest first."""
 
     async def load_sequence_before(self, guild_id: int, at: int) -> int:
-        """The sequence of the server's last event before that moment; 0 if there is none. From there,
-        `load_outbox` reads everything since."""
+        """The sequence of the server's last event before that moment; 0 if there is none.
+
+        From there, `load_outbox` reads everything since.
+        """

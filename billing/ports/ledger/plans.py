@@ -13,8 +13,9 @@ class PlanLedger(Protocol):
     """Plans, prices and server settings."""
 
     async def record_plan(self, plan: Plan, who: str, at: int) -> Plan:
-        """Insert a plan (id 0) or replace it, and queue every member whom the change may affect. A price
-        taken off sale becomes a former price.
+        """Insert a plan (id 0) or replace it, and queue every member whom the change may affect.
+
+        A price taken off sale becomes a former price.
 
         Conflict if the server has no room for a further plan or price (see `load_plans`), or if another plan
         that is not removed has that name in the server, or has or had one of the prices: the price says which
@@ -25,8 +26,10 @@ class PlanLedger(Protocol):
         """The plan with this id, even if removed; None if there is none."""
 
     async def load_plans(self, guild_id: int, *, removed: bool = False) -> list[Plan]:
-        """The plans of a server, in the order in which they were added. A server has 500 plans with 2,000
-        prices at most, including removed plans and former prices."""
+        """The plans of a server, in the order in which they were added.
+
+        A server has 500 plans with 2,000 prices at most, including removed plans and former prices.
+        """
 
     async def load_plans_of(self, prices: Collection[Price], after: int, limit: int) -> list[Plan]:
         """Up to `limit` plans of all servers, removed ones included, that name one of these prices or another
@@ -38,9 +41,11 @@ class PlanLedger(Protocol):
     async def load_sellers(
         self, after: int, limit: int, at: tuple[str, str] | None = None, *, removed: bool = True
     ) -> list[int]:
-        """Up to `limit` ids of servers that sell plans, ordered, each greater than `after`. `at`: only those
-        with a price, also a former one, at this provider and account. `removed`: those whose plans have all
-        been removed count too."""
+        """Up to `limit` ids of servers that sell plans, ordered, each greater than `after`.
+
+        `at`: only those with a price, also a former one, at this provider and account. `removed`: those
+        whose plans have all been removed count too.
+        """
 
     async def load_price_conflicts(self, guild_id: int, limit: int) -> list[PriceConflict]:
         """Up to `limit` prices that two plans of a server had in a ledger of an earlier version, and that the

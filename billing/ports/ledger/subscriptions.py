@@ -28,7 +28,7 @@ class SubscriptionLedger(Protocol):
         consistent read."""
 
     async def load_known(self, provider: str, account: str, ids: Sequence[str]) -> list[RecordedSubscription]:
-        """Those of these subscriptions that are recorded, in no particular order."""
+        """Return the given subscriptions that are in the ledger, in no particular order."""
 
     async def load_subscriptions_of(self, member_id: int) -> list[Subscription]:
         """All subscriptions of this person in every server, newest first."""
@@ -69,8 +69,10 @@ class SubscriptionLedger(Protocol):
     async def load_paying(
         self, guild_id: int, price: tuple[str, str, str], limit: int
     ) -> list[SubscriptionKey]:
-        """Up to `limit` subscriptions of a server that have not ended and are charged this price. `price`: as
-        in `Price.key`."""
+        """Up to `limit` subscriptions of a server that have not ended and are charged this price.
+
+        `price`: as in `Price.key`.
+        """
 
     async def load_homes(self, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
         """Up to `limit` providers and accounts of which subscriptions are recorded, ordered, each greater
@@ -92,19 +94,27 @@ class SubscriptionLedger(Protocol):
         bound_by: BoundBy = BoundBy.PAGE,
         notices: Sequence[Notice] = (),
     ) -> None:
-        """Bind a subscription to a member. Also bind its customer, unless a person made the binding, because
-        one customer may pay for others. Conflict if it belongs to somebody else. Binding it again can only
-        raise its certainty (`bound_by`)."""
+        """Bind a subscription to a member.
+
+        Also bind its customer, unless a person made the binding, because one customer may pay for others.
+        Conflict if it belongs to somebody else. Binding it again can only raise its certainty
+        (`bound_by`).
+        """
 
     async def record_unbound(
         self, key: SubscriptionKey, guild_id: int, who: str, at: int, kept: Sequence[int]
     ) -> Binding:
-        """Undo a binding that a person made; returns it. `kept`: roles that the member had before and that
-        the bot may no longer take. Conflict if there is no such binding in this server."""
+        """Undo a binding that a person made; returns it.
+
+        `kept`: roles that the member had before and that the bot may no longer take. Conflict if there is
+        no such binding in this server.
+        """
 
     async def record_managed(self, key: SubscriptionKey, member_id: int, at: int) -> None:
-        """Record, once in history, that the member was given a link to the provider's page. Does nothing if
-        the subscription is not theirs."""
+        """Record, once in history, that the member was given a link to the provider's page.
+
+        Does nothing if the subscription is not theirs.
+        """
 
     async def load_managed(self, guild_id: int, member_id: int) -> list[SubscriptionKey]:
         """The member's subscriptions in that server for which they were given such a link."""
