@@ -28,12 +28,12 @@ _STAMP = "%Y%m%d-%H%M%S"
 
 
 def stamp_of(at: float) -> str:
-    """A moment in the form used in file names: UTC, to the second."""
+    """Format a time, given in unix seconds, as it is used in file names: UTC, to the second."""
     return datetime.fromtimestamp(int(at), UTC).strftime(_STAMP)
 
 
 def run(command: str, file: Path, ledger: Path, clock: Clock) -> str:
-    """Run `backup` or `restore`; returns the message for the terminal. DuesError if it fails."""
+    """Run `backup` or `restore`, and return the message for the terminal. Raises DuesError if it fails."""
     if command == "backup":
         back_up(ledger, file, int(clock.now()))
         return tr("terminal.backed_up", ledger=ledger, file=file)
@@ -43,18 +43,18 @@ def run(command: str, file: Path, ledger: Path, clock: Clock) -> str:
 
 
 class Kept(Protocol):
-    """The part of a ledger that backups need."""
+    """The part of a ledger that daily backups need."""
 
     async def backup(self, target: Path, at: int) -> None:
-        """Copy the ledger to a new file."""
+        """Copy the ledger to a new file, and record `at` (unix seconds) as the time of the backup."""
 
     async def record_backup_failed(self, why: str, at: int) -> None:
-        """Record why a backup failed, so that the admins are told; empty once a backup was made."""
+        """Record why a backup failed, so that the admins are notified; an empty `why` records a success."""
 
 
 @asynccontextmanager
 async def keeping(ledger: Kept, settings: Settings, clock: Clock) -> AsyncIterator[None]:
-    """Make daily backups while the context is active, if the owner has configured a folder for them."""
+    """Make daily backups while the context lasts, if the owner has configured a folder for them."""
     if settings.backup_dir is None:
         yield
         return
@@ -78,9 +78,9 @@ async def keep_backups(ledger: Kept, name: str, folder: Path, many: int, clock: 
 
 
 def next_backup(folder: Path, name: str, now: int) -> int:
-    """Return the next backup's due time, in unix seconds.
+    """Return the time when the next backup is due, in unix seconds.
 
-    Backups whose name lies in the future are ignored.
+    Backups whose name is a time in the future are ignored.
     """
     made = [at for at, _ in _made(folder, name) if at <= now]
     return max(made, default=-DAY) + DAY
@@ -105,7 +105,7 @@ async def _back_up(ledger: Kept, name: str, folder: Path, many: int, now: int) -
 
 
 def prune(folder: Path, name: str, many: int) -> None:
-    """Remove all but the newest `many` backups, and everything that interrupted ones left behind."""
+    """Remove all but the newest `many` backups, and the unfinished files of interrupted ones."""
     for _, path in sorted(_made(folder, name), reverse=True)[many:]:
         path.unlink()
     for part in folder.glob(f"{name}-*.db.part"):
@@ -113,7 +113,7 @@ def prune(folder: Path, name: str, many: int) -> None:
 
 
 def _made(folder: Path, name: str) -> list[tuple[int, Path]]:
-    """The backups of this ledger made by this program, each with its time."""
+    """Return the time (unix seconds) and path of each backup of this ledger that this program made."""
     named = re.compile(re.escape(name) + r"-(\d{8}-\d{6})\.db")
     made = []
     for path in folder.iterdir() if folder.is_dir() else ():

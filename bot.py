@@ -1,8 +1,8 @@
 """Composition root: builds the program from its parts and closes them again.
 
-Exit codes: 0 after SIGTERM or SIGINT; 2 wrong settings or arguments; 3 another process holds the ledger; 4
-the ledger is damaged or too new; 75 a fault that may pass, such as a full disk. `check` and `verify`: 0 or
-1; `setup`: as `check`, or 2 or 75; `--version`: 0.
+Exit codes: 0 after SIGTERM or SIGINT; 2 if settings or arguments are wrong; 3 if another process uses the
+ledger; 4 if the ledger is damaged or too new; 75 for a fault that may pass, such as a full disk. `check` and
+`verify` return 0 or 1; `setup` returns the code of `check`, or 2 or 75; `--version` returns 0.
 """
 
 from __future__ import annotations
@@ -54,10 +54,11 @@ DRAIN_SECONDS = 7.0  # of the ten that service managers allow; closing takes the
 
 
 async def serve(settings: Settings, clock: Clock, started: Callable[[int], None] = lambda port: None) -> None:
-    """Run until cancelled, then drain. `started` receives the listener's port.
+    """Run the bot until cancelled, then finish the work in progress.
 
-    Notifications are accepted immediately; the work that they cause begins once Discord is ready. Raises
-    TokenRefused, CannotListen or LedgerError if the program cannot start.
+    `started` receives the HTTP server's port. Notifications are accepted immediately; the work that they
+    cause begins once Discord is ready. Raises TokenRefused, CannotListen or LedgerError if the bot cannot
+    start.
     """
     use_discord(settings.discord_api_url, settings.discord_gateway_url)
     parts = Runtime()

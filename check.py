@@ -1,4 +1,4 @@
-"""Implements `python bot.py check`: tests every setting and connection, with a cure for each fault."""
+"""Implements `python bot.py check`: tests every setting and connection, and says how to fix each fault."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ _SELF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where it listens e
 
 
 async def check(settings: Settings, clock: Clock) -> int:
-    """Print the table; returns 0 if everything is fine, otherwise 1. Nothing is created or changed."""
+    """Check everything and print the results as a table. Nothing is created or changed.
+
+    Returns exit code 0 if everything is fine, otherwise 1.
+    """
     use_discord(settings.discord_api_url, settings.discord_gateway_url)
     providers = make_providers(settings, clock)
     seen = await _look_at_ledger(settings, providers.values(), int(clock.now()))
@@ -71,7 +74,7 @@ async def _reach(settings: Settings, *, running: bool) -> list[Finding]:
 
 
 def tell_refused(faults: Iterable[Text]) -> int:
-    """Print the table if wrong settings prevent all other checks; returns 1."""
+    """Print the table for settings that are so wrong that nothing else can be checked; return code 1."""
     with terminal_language():
         return _tell([Finding(_SETTINGS, False, fault) for fault in faults])
 
@@ -85,7 +88,10 @@ def _tell(findings: list[Finding]) -> int:
 
 @dataclass(frozen=True)
 class _Seen:
-    """The facts found in the ledger. `running`: a bot is using it, so its plans were not read."""
+    """The findings about the ledger, and the plans in it.
+
+    `running`: a bot is using the ledger, so its plans could not be read.
+    """
 
     findings: list[Finding]
     plans: list[Plan] = field(default_factory=list)
@@ -128,7 +134,7 @@ async def _look_inside(ledger: InspectedLedger, providers: Collection[Provider],
 
 
 async def _ask_running(settings: Settings) -> list[Finding]:
-    """Findings reported by the running bot, which alone knows which notifications it refused."""
+    """Fetch the findings of the running bot, which alone knows the notifications that it refused."""
     host = _SELF.get(settings.http_host, settings.http_host)
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}/readyz"
     if settings.http_port == 0:
@@ -179,7 +185,7 @@ async def _check_provider(provider: Provider, plans: list[Plan], public_url: str
 
 
 def table(findings: list[Finding]) -> str:
-    """The findings as text: one line each, with its cure below if it needs one."""
+    """Format the findings as text: one line each, followed by how to fix it if something is wrong."""
     wide = max(len(visible(plain_words(finding.what))) for finding in findings)
     lines = []
     for finding in findings:

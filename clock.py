@@ -7,12 +7,12 @@ import time
 
 
 class SystemClock:
-    """The Clock port implemented with the machine's clock."""
+    """Implements the Clock port with the machine's clock."""
 
     def now(self) -> float:
-        """Unix seconds, UTC."""
+        """Return the current time in unix seconds (UTC)."""
         return time.time()  # noqa: TID251 - the one real clock, which others stand in for
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep for real seconds."""
+        """Sleep for this many seconds."""
         await asyncio.sleep(seconds)

@@ -1,6 +1,6 @@
 """The settings. Only this module reads the environment, and it defines the valid values of each setting.
 
-docs/settings.md is the table for people; a test compares it and config.example.env with DEFAULTS.
+docs/settings.md describes them for people; a test compares it and config.example.env with DEFAULTS.
 """
 
 from __future__ import annotations
@@ -75,8 +75,7 @@ _LEAST_SYNC_MINUTES, _MOST_SYNC_MINUTES = 0.01, 366 * 24 * 60
 
 
 class SettingsError(Exception):
-    """The program cannot start with these settings. `faults` holds a text for each fault; none quotes a
-    value."""
+    """Raised when settings are wrong. `faults`: a text for each fault; none of them quotes a value."""
 
     def __init__(self, faults: list[Text]) -> None:
         super().__init__("\n".join(map(str, faults)))
@@ -126,7 +125,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
-        """Read all settings; raises SettingsError with all faults at once."""
+        """Read all settings. Raises SettingsError with all faults at once."""
         reader = _Reader(environ)
         settings = cls(
             discord_token=_read_token(reader),
@@ -154,8 +153,10 @@ class Settings:
 
 
 def load(env_file: Path = Path(".env")) -> Settings:
-    """The settings of this process, from the environment and, for missing names, from `env_file`, which
-    need not exist."""
+    """Load this process's settings from its environment, which wins, and from `env_file` if it exists.
+
+    Raises SettingsError with all faults at once.
+    """
     named = read_env_file(env_file)
     misspelt = find_misspelt(named, (*DEFAULTS, *FILE_NAMES))
     try:
@@ -165,18 +166,18 @@ def load(env_file: Path = Path(".env")) -> Settings:
 
 
 def environment() -> dict[str, str]:
-    """The settings in this process's environment, which win over .env."""
+    """Return the settings in this process's environment, which win over .env."""
     return {name: os.environ[name] for name in (*DEFAULTS, *FILE_NAMES) if name in os.environ}
 
 
 def terminal_locale() -> str:
-    """The locale of the terminal, such as 'de-DE', by the variables that gettext(3) reads; "" without any."""
+    """Return the terminal's locale, such as 'de-DE', from LC_ALL, LC_MESSAGES or LANG; "" if none is set."""
     named = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
     return named.partition(".")[0].replace("_", "-")
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """The values in a settings file, none of them checked; empty if there is no file."""
+    """Read a settings file, values unchecked; empty if absent. Raises SettingsError if it is unreadable."""
     try:
         values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -193,12 +194,12 @@ class _Reader:
         self.faults = [*self._unread.values()]
 
     def missing(self, name: str, fault: Text) -> None:
-        """A fault of one that is not set, unless its file was refused already."""
+        """Record a fault for a setting without a value, unless the file of its secret was already refused."""
         if name not in self._unread:
             self.faults.append(fault)
 
     def text(self, name: str) -> str:
-        """The value without surrounding blanks; an empty value counts as missing."""
+        """Return the value without surrounding blanks, or the default if it is empty or missing."""
         return self._environ.get(name, "").strip() or DEFAULTS[name]
 
     def secret(self, name: str) -> str:
@@ -208,7 +209,7 @@ class _Reader:
         return value
 
     def number(self, name: str, most: int) -> float:
-        """A decimal number from 0 to `most`; 0 if it is invalid."""
+        """Return a decimal number from 0 to `most`; record a fault and return 0 if it is invalid."""
         try:
             value = float(self.text(name))
         except ValueError:
@@ -225,14 +226,14 @@ class _Reader:
         return value
 
     def url(self, name: str, scheme: str) -> str:
-        """An address with `scheme`, or with that scheme followed by s; empty if it is missing."""
+        """Return a URL with this scheme or its encrypted form (https for http); empty if it is missing."""
         value = self.text(name)
         if value and split_url(value, scheme) is None:
             self.faults.append(Text("setting.url", name=name, scheme=scheme))
         return value.rstrip("/")
 
     def service_url(self, name: str, own_hosts: frozenset[str], scheme: str = "http") -> str:
-        """An address of the service itself (encrypted), or of a stand-in on this machine."""
+        """Return a service's URL: at one of its own hosts (encrypted), or at a stand-in on this machine."""
         value = self.url(name, scheme)
         parts = split_url(value, scheme)
         if parts is None or is_loopback(parts.hostname or ""):
@@ -271,7 +272,7 @@ def _read_secret_keys(reader: _Reader) -> tuple[bytes, ...]:
 
 
 def _key_of(text: str) -> bytes:
-    """The bytes that a text encodes; empty if it is neither hex nor base64."""
+    """Decode a key from hex or base64; return no bytes if it is neither."""
     try:
         if _HEX.fullmatch(text):
             return bytes.fromhex(text)

@@ -1,4 +1,4 @@
-"""Parses the addresses in settings."""
+"""Checks and parses the addresses in settings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 
 def is_loopback(host: str) -> bool:
-    """True if a URL's host (lower case, no brackets) is this machine: localhost, 127.0.0.0/8 or ::1."""
+    """Return True if a URL's host (lower case, no brackets) is localhost, in 127.0.0.0/8, or ::1."""
     if host == "localhost":
         return True
     try:
@@ -21,12 +21,12 @@ def is_loopback(host: str) -> bool:
 
 
 def is_plain(value: str) -> bool:
-    """True if a value can be used unchanged in a header or an address: visible ASCII without blanks."""
+    """Return True if a value is safe in a header or an address unchanged: visible ASCII without blanks."""
     return value.isascii() and value.isprintable() and " " not in value
 
 
 def split_url(value: str, scheme: str) -> SplitResult | None:
-    """The parts of an address; None if it is invalid or its host is ambiguous."""
+    """Split a URL into its parts; return None if it is invalid or its host is ambiguous."""
     # Some programs treat a backslash as the end of the host, and others do not.
     if not is_plain(value) or "\\" in value:
         return None

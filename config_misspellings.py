@@ -23,8 +23,10 @@ def _misspelt(names: list[str], settings: list[str]) -> Iterator[Text]:
 
 
 def distance(one: str, other: str) -> int:
-    """How many letters must be inserted, deleted or replaced to turn one word into the other
-    (Levenshtein)."""
+    """Return the edit distance of two words (Levenshtein).
+
+    This is the number of letters to insert, delete or replace to turn one word into the other.
+    """
     above = list(range(len(other) + 1))
     for row, letter in enumerate(one, start=1):
         line = [row]

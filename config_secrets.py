@@ -1,4 +1,4 @@
-"""Secrets that stand in files of their own: NAME_FILE holds the path of the file that holds NAME."""
+"""Reads secrets from files: NAME_FILE names the file that contains the value of NAME."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ LARGEST = 64 * 1024  # bytes: no secret is longer, and a device such as /dev/zer
 
 
 def read_secret_files(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Text]]:
-    """The settings with the content of each secret's file in its place, and by the name of a secret why its
-    file was refused. No fault quotes a path: somebody may have written the secret itself there."""
+    """Return the settings with secrets read from their files, and the faults by name of the refused secrets.
+
+    No fault quotes a path: somebody may have written the secret itself there.
+    """
     values, faults = dict(environ), {}
     for name, path in _named(environ):
         if environ.get(name, "").strip():
@@ -36,7 +38,7 @@ def read_secret_files(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[
 
 
 def named_files(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The names of the settings that point to a secret's file."""
+    """Return the names of those settings, such as STRIPE_API_KEY_FILE, that point to a secret's file."""
     return tuple(f"{name}_FILE" for name, _ in _named(environ))
 
 
@@ -47,9 +49,9 @@ def _named(environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
 
 
 def read_secret(name: str, path: Path) -> str | Text:
-    """The file's content without its last line break, or why it cannot be a secret.
+    """Read a secret from a file, without its last line break; return a fault if it cannot be a secret.
 
-    `name`: the setting or option that named the file.
+    `name`: the setting or option that named the file, for the fault.
     """
     try:
         with path.open("rb") as file:

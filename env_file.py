@@ -1,4 +1,4 @@
-"""Changes the settings file .env: keeps everything that it does not change, and replaces the file at once."""
+"""Edits the settings file .env: keeps everything else in it, and replaces the file in one step."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dotenv.parser import Binding, parse_stream
 
 
 def change_values(text: str, values: Mapping[str, str | None]) -> str:
-    """The file's text with these values.
+    """Return the settings file's text with these values changed.
 
-    A name that the file lacks is added at its end; None removes the name. A name that stands there twice
-    stays once, because only its last line counts.
+    A name that the file lacks is added at its end; the value None removes a name. If a name appears twice,
+    only its last line is kept, because only that one counts.
     """
     bindings = list(parse_stream(StringIO(text)))
     last = {binding.key or "": number for number, binding in enumerate(bindings)}
@@ -32,16 +32,17 @@ def change_values(text: str, values: Mapping[str, str | None]) -> str:
 
 
 def _changed(binding: Binding, value: str | None) -> str:
-    """A line with another value. Blank lines above it belong to it and stay."""
+    """Return a line with another value, or nothing if the value is None. Blank lines above it stay."""
     line = binding.original.string
     above = line[: len(line) - len(line.lstrip())]
     return above if value is None else f"{above}{binding.key}={value}\n"
 
 
 def save_env(path: Path, text: str, stamp: str) -> Path | None:
-    """Replace the file, which only its owner may read; OSError leaves the former file as it was.
+    """Replace the settings file with this text, and make it readable by its owner alone.
 
-    Returns the path of a copy of the former file, with `stamp` in its name; None if there was none.
+    Returns the path of a copy of the former file, with `stamp` in its name; None if there was no file. If an
+    OSError is raised, the former file is unchanged.
     """
     path = path.resolve()
     part = path.with_name(f"{path.name}.part")
@@ -70,7 +71,7 @@ def _keep(path: Path, stamp: str) -> Path | None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Create a file that only its owner can read, and wait until it is on the disk."""
+    """Create a file that only its owner can read, and wait until its content is on disk."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

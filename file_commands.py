@@ -1,4 +1,4 @@
-"""The commands `python bot.py backup FILE`, `restore FILE` and `verify FILE`."""
+"""Implements the commands `python bot.py backup FILE`, `restore FILE` and `verify FILE`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ FILE_COMMANDS = frozenset({"backup", "restore", "verify"})
 
 
 def run_on_file(command: str, path: Path, clock: Clock) -> int:
-    """Run one of `FILE_COMMANDS`; returns the exit code. Raises SettingsError, or DuesError if it fails."""
+    """Run one of `FILE_COMMANDS`, and return the exit code.
+
+    Raises SettingsError if the settings are wrong, and DuesError if the command fails.
+    """
     settings = load_settings()
     if command == "verify":
         return verify(path, settings.secret_keys)
@@ -33,9 +36,10 @@ def run_on_file(command: str, path: Path, clock: Clock) -> int:
 
 
 def verify(path: Path, keys: Sequence[bytes]) -> int:
-    """Print whether the receipt in this file is genuine. `keys`: of SECRET_KEY.
+    """Print whether the receipt in this file is genuine.
 
-    Returns 0 if it is, 1 if it is not, 2 if that cannot be told: without SECRET_KEY or a readable file.
+    `keys`: the keys of SECRET_KEY. Returns exit code 0 if the receipt is genuine, 1 if it is not, and 2 if it
+    cannot be checked because SECRET_KEY is missing or the file is unreadable.
     """
     if not keys:
         return refuse_texts(2, Text("verify.no_key"))

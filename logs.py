@@ -19,15 +19,17 @@ _OURS = ("dues", "billing", "cogs", "db", "providers", "web")
 
 
 def visible(text: str) -> str:
-    """The text with invisible and control characters escaped, so that strangers' input cannot start a
-    line, reverse the direction of text or hide anything."""
+    """Return the text with invisible and control characters escaped.
+
+    Otherwise a stranger's input could start a new line, reverse the direction of text or hide something.
+    """
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class TextFormatter(logging.Formatter):
-    """One line per event: time, level, logger, message and ids; below it the traceback of an error."""
+    """Formats an event as a line with time, level, logger, message and ids, then an error's traceback."""
 
     _second = -1
     _shown = ""
@@ -41,8 +43,11 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line: timestamp (RFC 3339, UTC), level, logger, message, each id as its own
-    field, and the traceback of an error as `exception`."""
+    """Formats an event as one line of JSON.
+
+    Its fields are timestamp (RFC 3339, UTC), level, logger, message, each id by its name, and `exception`
+    with the traceback of an error.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -58,12 +63,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def gmtime(seconds: float) -> str:
-    """Date and time in UTC, without a fraction."""
+    """Format a time, given in unix seconds, as date and time in UTC, without a fraction."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def _ids(record: logging.LogRecord) -> Mapping[str, object]:
-    """The ids passed as `extra={"ids": {...}}`, without those that are None."""
+    """Return the ids passed as `extra={"ids": {...}}`, without those that are None."""
     ids: Mapping[str, object] = getattr(record, "ids", {})
     return {name: value for name, value in ids.items() if value is not None}
 
@@ -75,8 +80,8 @@ def _fields(record: logging.LogRecord) -> str:
 class BoundedQueueHandler(QueueHandler):
     """Formats each record where it is logged and queues the line, without ever waiting.
 
-    If the queue is full, because nobody reads the log, lines are dropped and counted; a later line says
-    how many.
+    If the queue is full because nobody reads the log, lines are dropped and counted; a later line gives their
+    number.
     """
 
     MOST = 10_000  # lines that may wait
@@ -88,7 +93,7 @@ class BoundedQueueHandler(QueueHandler):
         self._lost = 0
 
     def enqueue(self, record: logging.LogRecord) -> None:
-        """Queue a line; before the first one after a gap, queue how many are missing."""
+        """Queue a line. If lines were dropped before it, first queue a line with their number."""
         try:
             if self._lost:
                 self.lines.put_nowait(self.prepare(self._gap()))
@@ -109,17 +114,19 @@ class BoundedQueueHandler(QueueHandler):
         )
 
     def flush(self) -> None:
-        """Wait until all lines are written. logging.shutdown calls this, also when the program ends by an
-        unhandled error."""
+        """Wait until all queued lines are written, but no longer than PATIENCE seconds.
+
+        logging.shutdown calls this, even when the program ends with an unhandled error.
+        """
         with self.lines.all_tasks_done:
             self.lines.all_tasks_done.wait_for(lambda: not self.lines.unfinished_tasks, self.PATIENCE)
 
 
 class BatchingListener(QueueListener):
-    """Writes the queued lines in a thread of its own, the only one that waits for a slow reader.
+    """Writes the queued lines on its own thread, the only one that waits for a slow reader.
 
-    It gathers lines for GATHER seconds and writes them at once: a write for each would slow the event
-    loop too.
+    It gathers lines for GATHER seconds and writes them together, because one write per line would also slow
+    down the event loop.
     """
 
     GATHER = 0.02
@@ -129,7 +136,7 @@ class BatchingListener(QueueListener):
         self._lines = lines
 
     def handle(self, record: logging.LogRecord) -> None:
-        """Write this line and all that are queued behind it."""
+        """Write this line and all lines that are queued behind it."""
         time.sleep(self.GATHER)
         behind = [self._lines.get_nowait() for _ in range(self._lines.qsize())]
         record.msg = "\n".join(line.getMessage() for line in (record, *behind) if line is not None)
@@ -144,11 +151,14 @@ class LineWriter(logging.StreamHandler[TextIO]):
     """Writes lines to standard error."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """A log that nobody reads any more has no place to say so."""
+        """Ignore the error: if nobody reads the log any more, there is nowhere to report it."""
 
 
 def set_up_logging(level: str, form: str) -> None:
-    """Log to standard error. Libraries log from warning on: below that they quote addresses."""
+    """Send the log to standard error, at this level and in this form ('text' or 'json').
+
+    Libraries log at least at level warning: below that, they quote addresses.
+    """
     _open_missing()
     handler = BoundedQueueHandler()
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
@@ -164,15 +174,21 @@ def set_up_logging(level: str, form: str) -> None:
 
 
 def _open_missing() -> None:
-    """Reopen closed standard files: otherwise the next socket would get such a file's number, and libuv
-    ends the program when it closes a socket with that number."""
+    """Reopen standard files that are closed.
+
+    Otherwise the next socket would get such a file's number, and libuv ends the program when it closes a
+    socket with that number.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - it stays
 
 
 def _standard_error() -> TextIO:
-    """Standard error without a buffer: one that its thread still fills would break the end of the program."""
+    """Open standard error without a buffer.
+
+    A buffer that its thread is still filling would make the program crash at its end.
+    """
     try:
         raw = FileIO(sys.stderr.fileno(), "w", closefd=False)
     except (OSError, ValueError):  # a test's, which is no file

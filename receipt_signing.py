@@ -1,7 +1,7 @@
 """Signed receipts: readable texts whose Ed25519 signature shows that Dues wrote every character of them.
 
-The key pair is derived from SECRET_KEY (HKDF-SHA256), so nothing else needs a backup. Anybody can
-check a receipt with the public key alone, for example with OpenSSL.
+The key pair is derived from SECRET_KEY (HKDF-SHA256), so nothing else needs a backup. Anybody can check a
+receipt with the public key alone, for example with OpenSSL.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LARGEST = 64 * 1024  # characters of a receipt
 
 
 class ReceiptState(StrEnum):
-    """The result of checking a receipt. `UNSIGNED`: the text has no signature of a receipt in it."""
+    """The result of checking a receipt. `UNSIGNED`: the text contains no receipt's signature."""
 
     GENUINE = "genuine"
     CHANGED = "changed"
@@ -29,7 +29,10 @@ class ReceiptState(StrEnum):
 
 
 class ReceiptSigner:
-    """Signs receipts with the first key and accepts the signatures of all. `keys`: the keys of SECRET_KEY."""
+    """Signs receipts with the first of the keys, and accepts signatures by any of them.
+
+    `keys`: the keys of SECRET_KEY.
+    """
 
     def __init__(self, keys: Sequence[bytes] = ()) -> None:
         self._keys = [_derive(key) for key in keys]
@@ -43,7 +46,7 @@ class ReceiptSigner:
         return [_public(key) for key in self._keys]
 
     def sign(self, text: str) -> str:
-        """Return the text with its signature below it. Raises ValueError without a key."""
+        """Return the text with its signature below it. Raises ValueError if there is no key."""
         if not self._keys:
             raise ValueError("there is no key to sign a receipt with")
         body = _canonical(text)
@@ -51,8 +54,11 @@ class ReceiptSigner:
         return f"{body}{_MARK}\n{_public(self._keys[0])}\n{signature}\n"
 
     def check(self, text: str) -> ReceiptState:
-        """Check a whole receipt. Line breaks may have become those of another system; nothing else may have
-        changed. A signature by a key that is not ours counts as a change."""
+        """Check a signed receipt, and return whether it is genuine, changed or unsigned.
+
+        Line breaks may be those of another system; any other difference counts as a change, and so does a
+        signature by an unknown key.
+        """
         body, mark, rest = _unified(text[: LARGEST + 1]).partition(_MARK)
         if not mark or len(text) > LARGEST:
             return ReceiptState.UNSIGNED
@@ -86,7 +92,7 @@ def _fits(key: Ed25519PublicKey, body: str, signature: str) -> bool:
 
 
 def _canonical(text: str) -> str:
-    """Return the text as it is signed: \\n as line breaks, one of them at the end, and without the mark."""
+    """Return the text in the form that is signed: \\n line breaks, one of them at the end, and no mark."""
     return _unified(text).replace(_MARK, "").rstrip("\n") + "\n"
 
 

@@ -20,9 +20,9 @@ log = logging.getLogger("dues")
 
 
 def build_info() -> dict[str, str]:
-    """Version, schema of the ledger, and Python, for /metrics, the log and `--version`.
+    """Return the versions of Dues, of the ledger's schema and of Python, for /metrics, logs and `--version`.
 
-    The version stands in pyproject.toml alone.
+    The version of Dues comes from pyproject.toml.
     """
     project = Path(__file__).with_name("pyproject.toml")
     found = tomllib.loads(project.read_text("utf-8"))["project"] if project.exists() else {}
@@ -31,40 +31,40 @@ def build_info() -> dict[str, str]:
 
 
 def tell_version() -> int:
-    """`python bot.py --version`; needs no settings. Returns the exit code."""
+    """Print the version for `python bot.py --version`, which needs no settings; returns the exit code."""
     print(tr("program.version", **build_info()))
     return 0
 
 
 def load_settings() -> Settings:
-    """Read the settings and log as they say from here on; SettingsError if they are faulty."""
+    """Load the settings and set up logging accordingly. Raises SettingsError if they are wrong."""
     settings = load()
     set_up_logging(settings.log_level, settings.log_format)
     return settings
 
 
 def log_start(settings: Settings) -> None:
-    """The first lines of a bot that starts: which version it is, and names in .env that are nearly right."""
+    """Log the versions, and a warning for each name in .env that looks like a misspelt setting."""
     log.info("Starting Dues", extra={"ids": build_info()})
     for text in settings.misspelt:
         log.warning("%s", plain_words(text))
 
 
 class Runtime:
-    """Holds the parts that exist only once Discord has answered, for code that starts earlier."""
+    """Gives code that starts early access to parts that exist only once Discord has answered."""
 
     worker: Worker | None = None
     bot: DuesBot | None = None
 
     def wake(self) -> None:
-        """Tell the worker, if it exists yet, that the ledger may hold new work."""
+        """Tell the worker, if it exists yet, that the ledger may contain new work."""
         if self.worker is not None:
             self.worker.wake()
 
     def discord_readings(self) -> Readings:
-        """The Discord client's readings for /metrics."""
+        """Return the Discord client's readings for /metrics; empty before the client exists."""
         return {} if self.bot is None else {**self.bot.readings()}
 
     def discord_fault(self) -> str | None:
-        """Why the bot accepts no commands; None while it does."""
+        """Return why the bot accepts no commands; None while it accepts them."""
         return tr("setup.not_connected") if self.bot is None else self.bot.why_offline()

@@ -1,4 +1,4 @@
-"""The answers of `python bot.py setup`: given as options or typed, and each tried at its service at once."""
+"""The answers for `python bot.py setup`: given as options or typed, each tried at its service at once."""
 
 from __future__ import annotations
 
@@ -28,20 +28,26 @@ NONE = "-"  # typed to leave an answer out that the settings file has
 
 
 class Terminal(Protocol):
-    """The person in front of the screen."""
+    """Asks and informs the person at the terminal."""
 
     def ask(self, question: str, *, secret: bool) -> str:
-        """One line that they type; a secret is not shown. EOFError if nobody is there."""
+        """Return the line that the person types; a secret is not shown.
+
+        Raises EOFError if nobody can type.
+        """
 
     def say(self, words: str) -> None:
         """Print a paragraph."""
 
 
 class Screen:
-    """The terminal that this process runs in."""
+    """The terminal in which this process runs."""
 
     def ask(self, question: str, *, secret: bool) -> str:
-        """One line that the person types; a secret is not shown."""
+        """Return the line that the person types; a secret is not shown.
+
+        Raises EOFError if nobody can type.
+        """
         return getpass.getpass(f"{question} ") if secret else input(f"{question} ")
 
     def say(self, words: str) -> None:
@@ -50,14 +56,15 @@ class Screen:
 
 
 def has_person() -> bool:
-    """True if somebody can type answers."""
+    """Return True if somebody can type answers."""
     return sys.stdin is not None and sys.stdin.isatty()
 
 
 def read_options(arguments: Sequence[str]) -> dict[str, str] | None:
-    """The answers by setting, with those of files read; None for an unknown option, or one that stands twice.
+    """Parse the options to answers by setting name, and read the files that they name.
 
-    Raises SettingsError if a file cannot be read. YES stands for itself.
+    Returns None if an option is unknown, repeated or without a value. Raises SettingsError if a file cannot
+    be read. The option YES is returned under its own name.
     """
     answers, faults, left = {}, [], [part for one in arguments for part in one.split("=", 1)]
     while left:
@@ -77,7 +84,7 @@ def read_options(arguments: Sequence[str]) -> dict[str, str] | None:
 
 
 def text_of(error: DuesError) -> Text | str:
-    """The error's text for the owner, who knows more about the account than a member does."""
+    """Return the text of an error for the owner, with more detail about the account than members see."""
     of_setup = isinstance(error.user_message, Text) and error.user_message.code.startswith("setup.")
     if isinstance(error, DiscordUnavailable):
         return Text("setup.discord_silent", error=Verbatim(str(error)))
@@ -90,7 +97,7 @@ def text_of(error: DuesError) -> Text | str:
 
 @dataclass(frozen=True)
 class Field:
-    """One line to type: the setting that it becomes, and the code of its question."""
+    """One line to type: the name of its setting, the code of its question, and whether it is secret."""
 
     setting: str
     question: str
@@ -98,13 +105,13 @@ class Field:
 
 
 class Interview:
-    """Collects answers.
+    """Collects the answers.
 
-    `given`: those of options; `current`: those of the settings file, which stay unless another answer
-    comes; `terminal`: None if nobody can type.
+    `given`: the answers given as options. `current`: the values in the settings file, which stay unless
+    another answer is given. `terminal`: None if nobody can type.
 
-    Without a terminal the faults of all answers are collected in `faults`, and `may_pass` says whether a
-    service did not answer.
+    Without a terminal, `faults` collects the faults of all answers, and `may_pass` is True if one of them is
+    that a service did not answer.
     """
 
     def __init__(
@@ -117,10 +124,10 @@ class Interview:
     def ask(
         self, *fields: Field, accept: Callable[[dict[str, str]], None], optional: bool = False
     ) -> dict[str, str]:
-        """The answers to these fields, by setting; empty if they are optional and left out.
+        """Return the answers to these fields, by setting; empty if they are optional and left out.
 
-        `accept` raises DuesError or SettingsError if they are wrong. Then somebody who can type is asked
-        again.
+        `accept` raises DuesError or SettingsError if the answers are wrong. They are then asked for again, or
+        without a terminal recorded in `faults`, and the result is empty.
         """
         while True:
             answers: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""The webhooks that `python bot.py setup` creates, saves and cleans up, at Stripe and PayPal."""
+"""The webhooks that `python bot.py setup` creates, saves and cleans up at Stripe and PayPal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OFTEN = "1"  # minutes between two sweeps where no notification arrives
 
 
 class WebhookSetup:
-    """The webhooks for these answers. `current`: the settings so far."""
+    """Sets up the webhooks for these answers. `current`: the settings before the setup."""
 
     def __init__(self, answers: Mapping[str, str], current: Mapping[str, str], clock: Clock) -> None:
         self._answers, self._current, self._clock = answers, current, clock
@@ -43,14 +43,14 @@ class WebhookSetup:
     # Trying the credentials
 
     async def check_stripe(self) -> None:
-        """Raise ProviderError if the key is refused, or may not list webhook endpoints."""
+        """Raise ProviderError if Stripe refuses the key, or if the key may not list webhook endpoints."""
         async with self._at_stripe() as stripe:
             await stripe.check_key()
 
     async def find_paypal(self, addresses: Sequence[str]) -> str:
-        """The address at which PayPal knows the application: the live one or the sandbox.
+        """Return the first of these URLs, live or sandbox, at which PayPal accepts the credentials.
 
-        ProviderError if none does.
+        Raises ProviderError if none does.
         """
         for number, address in enumerate(addresses, start=1):
             async with self._at_paypal(address) as paypal:
@@ -66,14 +66,14 @@ class WebhookSetup:
     # Deciding, and carrying out
 
     def _reachable(self, api_url: str) -> bool:
-        """Whether a provider at this address can reach the public one.
+        """Return True if a provider at this API URL can reach PUBLIC_URL.
 
-        Another machine cannot reach this one by its loopback address.
+        A loopback address can be reached only by a provider, such as a stand-in, on the same machine.
         """
         return not _is_local(self._url) or _is_local(api_url)
 
     async def plan(self) -> list[Text]:
-        """Look at the webhooks that exist; returns a text for each thing that will be done."""
+        """Compare the existing webhooks with those needed; return a text for each thing that will be done."""
         says = []
         for provider, key, api in (
             ("Stripe", "STRIPE_API_KEY", "STRIPE_API_URL"),
@@ -101,16 +101,15 @@ class WebhookSetup:
         return self._paypal
 
     def _secrets(self) -> list[str]:
-        """The signing secrets so far that are real."""
+        """Return the current signing secrets, without placeholders."""
         found = self._current.get("STRIPE_WEBHOOK_SECRET", "").split(",")
         return [one.strip() for one in found if one.strip() and not one.strip().startswith(NO_SECRET)]
 
     async def carry_out(self, save: Callable[[Mapping[str, str]], None]) -> list[Text]:
-        """Create what is missing, `save` the settings that it gives, then repair the rest and delete the
-        surplus.
+        """Create missing webhooks, `save` the resulting settings, then repair and delete others as planned.
 
-        Raises DuesError if nothing was saved; a new endpoint at Stripe is deleted again then. Returns a text
-        for each thing that is left to do by hand.
+        Returns a text for each repair or deletion that failed. Raises DuesError if nothing was saved; a new
+        endpoint at Stripe is then deleted again.
         """
         created: CreatedEndpoint | None = None
         try:
@@ -145,7 +144,11 @@ class WebhookSetup:
             return await paypal.create()
 
     def _interval(self, values: Mapping[str, str]) -> dict[str, str]:
-        """Sweep often where no notification arrives, and as usual once they do."""
+        """Return the sweep interval as a changed setting; empty if it stays the same.
+
+        While a provider has no webhook, the default becomes _OFTEN (minutes); once each has one, _OFTEN
+        becomes the default again.
+        """
         name, usual = "SYNC_INTERVAL_MINUTES", DEFAULTS["SYNC_INTERVAL_MINUTES"]
         now, silent = self._current.get(name) or usual, _is_silent(values)
         if silent and now == usual:
@@ -158,7 +161,10 @@ class WebhookSetup:
                 await stripe.delete(created.id)
 
     async def _clean_up(self) -> list[Text]:
-        """Repair and delete; the settings are saved, so failures only give texts."""
+        """Repair the webhooks to keep and delete the superfluous ones; return a text for each failure.
+
+        The settings are already saved, so a ProviderError is reported and not raised.
+        """
         left = []
         try:
             if self._stripe is not None:
@@ -183,6 +189,6 @@ def _is_local(url: str) -> bool:
 
 
 def _is_silent(values: Mapping[str, str]) -> bool:
-    """Whether a provider has no webhook."""
+    """Return True if a provider has no webhook and so sends no notifications."""
     secret, webhook = values.get("STRIPE_WEBHOOK_SECRET", ""), values.get("PAYPAL_WEBHOOK_ID", "")
     return secret.startswith(NO_SECRET) or webhook == NO_WEBHOOK

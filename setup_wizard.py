@@ -1,4 +1,4 @@
-"""Implements `python bot.py setup`: from a few answers to a working .env, with the webhooks created."""
+"""Implements `python bot.py setup`: turns a few answers into a working .env, and creates the webhooks."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _NO = ("n", "no", "nein")
 
 
 def set_up(arguments: list[str], clock: Clock, terminal: Terminal | None = None) -> int:
-    """Run the command; returns the exit code: that of `check`, or 2 or 75 if nothing was written."""
+    """Run the command; returns the exit code of `check`, or 2 or 75 if nothing was written."""
     screen = terminal or Screen()
     try:
         if (given := read_options(arguments)) is None:
@@ -85,7 +85,11 @@ class _Wizard:
     application: ApplicationInfo | None = None
 
     def __post_init__(self) -> None:
-        """Read the settings of now; SettingsError if those that nobody is asked for have faults."""
+        """Read the current settings.
+
+        Raises SettingsError if a setting that the setup does not ask for is wrong, or if one that it would
+        write is set in the environment.
+        """
         self.file = read_env_file(ENV)
         env = environment()
         if winning := [name for name in env if name.removesuffix("_FILE") in WRITTEN]:
@@ -100,7 +104,7 @@ class _Wizard:
         self.discord_url = settings.discord_api_url
 
     def _settings(self, values: Mapping[str, str]) -> Settings:
-        """The settings with these answers; SettingsError names their faults."""
+        """Check these answers together with the other settings. Raises SettingsError with all faults."""
         return Settings.from_env({"DISCORD_TOKEN": "unknown", **self.fixed, **values})
 
     def _address(self, name: str) -> str:
@@ -109,7 +113,7 @@ class _Wizard:
     # Answers
 
     def collect(self, given: Mapping[str, str]) -> int | None:
-        """Ask for everything. Returns an exit code if answers are missing or wrong and nobody can type."""
+        """Ask for all answers. Returns an exit code if some are missing or wrong and nobody can type."""
         interview = Interview(given, self.current, self.screen if self.typing else None)
         if self.typing:
             self.screen.say(tr("setup.welcome"))
@@ -183,7 +187,10 @@ class _Wizard:
     # Changes
 
     def carry_out(self) -> None:
-        """Confirm, create the webhooks and save .env. DuesError if nothing was saved."""
+        """Ask for confirmation, create the webhooks and save .env.
+
+        Raises EOFError if the person declines, and DuesError if nothing was saved.
+        """
         webhooks = self._webhooks(self.answers)
         plans = asyncio.run(webhooks.plan())
         self.screen.say("\n".join([tr("setup.will_do"), *(f"- {plain_words(says)}" for says in plans)]))
@@ -218,14 +225,14 @@ class _Wizard:
             self.screen.say(tr("setup.env_kept", kept=kept))
 
     def _text(self) -> str:
-        """The settings file of now, or the example that a new one is made from."""
+        """Return the text of the current settings file, or of the example if there is none yet."""
         source = ENV if ENV.exists() else EXAMPLE
         return source.read_text("utf-8-sig") if source.exists() else ""
 
     # The end
 
     def finish(self) -> int:
-        """Say what is left to do by hand, and check everything; returns the exit code."""
+        """Print the steps that are left for the owner, and check everything; returns the exit code."""
         steps = enumerate(self._by_hand(), start=1)
         said = [f"{number}. {plain_words(says)}" for number, says in steps]
         self.screen.say("\n\n".join([tr("setup.by_hand"), *said]))

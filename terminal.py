@@ -1,7 +1,7 @@
-"""Messages on the terminal for commands that cannot run.
+"""Prints messages on the terminal for commands that cannot run.
 
-Every Python from 3.7 on can load this module, so that a version that is too old can say so. It cannot use the
-catalogue of texts, which needs a package that may be missing.
+Every Python from 3.7 on can load this module, so that an outdated version can report that it is too old. The
+module cannot use the catalogue of texts, which needs a package that may be missing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Refusals and the usage for a terminal, from the catalogue, in the language of its locale."""
+"""Prints refusals and the usage on the terminal, in the language of its locale."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from terminal import refuse
 
 
 def terminal_language() -> AbstractContextManager[None]:
-    """Texts made within are in the terminal's language. The running bot never uses it: its log is English."""
+    """Return a context in which texts are in the terminal's language.
+
+    The running bot does not use it, because its log is English.
+    """
     return use_language(terminal_locale())
 
 
@@ -24,7 +27,7 @@ def refuse_texts(code: int, *reasons: Text | str) -> int:
 
 
 def show_usage() -> int:
-    """Print which commands there are, to stderr; returns the exit code of a wrong call."""
+    """Print the available commands to stderr; returns the exit code for wrong usage."""
     with terminal_language():
         print(tr("terminal.usage"), file=sys.stderr)  # noqa: T201 - a terminal asked for it
     return 2

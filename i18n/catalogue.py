@@ -1,4 +1,4 @@
-"""The catalogue: translates a text's code to words in the reader's language.
+"""Translates a text's code to words in the reader's language.
 
 A code such as `cancel.done` is the msgid in locales/*.po, so rewording a text changes no code and loses no
 translation. English is complete by definition; a test compares every other language with it.
@@ -23,9 +23,9 @@ _locale: ContextVar[str] = ContextVar("locale", default="en-US")
 
 
 class Catalogue:
-    """The texts of one language.
+    """The texts of one language, by code.
 
-    A text that depends on a number has a form for each of the language's plurals.
+    A text that depends on a number has one form for each of the language's plural forms.
     """
 
     def __init__(self, language: str) -> None:
@@ -40,7 +40,10 @@ class Catalogue:
                 self.texts[code] = tuple(str(form) for form in forms)
 
     def form(self, code: str, n: object) -> str | None:
-        """The text with its placeholders; None if the language lacks it."""
+        """Return a text with its placeholders unfilled; None if the language lacks it.
+
+        `n` chooses the plural form. Raises TypeError if the text has plural forms and `n` is not an integer.
+        """
         forms = self.texts.get(code)
         if not forms or not all(forms):
             return None
@@ -53,29 +56,29 @@ class Catalogue:
 
 @cache
 def load_catalogue(language: str) -> Catalogue:
-    """Load a language; the result is cached."""
+    """Load the texts of a language; the result is cached."""
     return Catalogue(language)
 
 
 def best_language(locale: str) -> str:
-    """The language for a reader with this locale, such as 'de' or 'en-US'."""
+    """Return the catalogue's language for a locale such as 'de' or 'en-US'; English if it has none."""
     language = locale.partition("-")[0].lower()
     return language if language in LANGUAGES else ENGLISH
 
 
 def spoken_language() -> str:
-    """The language that `tr` currently uses."""
+    """Return the language that `tr` currently uses."""
     return best_language(_locale.get())
 
 
 def spoken_locale() -> str:
-    """The reader's locale, such as 'en-GB', which decides the format of amounts in every language."""
+    """Return the reader's locale, such as 'en-GB', which decides the format of amounts in every language."""
     return _locale.get()
 
 
 @contextmanager
 def use_language(locale: str) -> Iterator[None]:
-    """Render texts for a reader with this locale within the context, also in tasks that are started there."""
+    """Render texts for a reader with this locale within the context, including in tasks started there."""
     token = _locale.set(locale)
     try:
         yield
@@ -84,13 +87,16 @@ def use_language(locale: str) -> Iterator[None]:
 
 
 def speak(locale: str) -> None:
-    """From now to the end of this task, texts are for a reader with this locale."""
+    """Render texts for a reader with this locale from now until the current task ends."""
     _locale.set(locale)
 
 
 def tr(code: str, /, **args: object) -> str:
-    """The text in the reader's language with its placeholders filled; English if that language lacks it.
-    `n` decides between singular and plural. KeyError for an unknown code."""
+    """Return the text for a code in the reader's language, with its placeholders filled from `args`.
+
+    `n` decides between singular and plural. If the language lacks the text, the English one is used. Raises
+    KeyError for an unknown code.
+    """
     n = args.get("n")
     found = load_catalogue(spoken_language()).form(code, n) or load_catalogue(ENGLISH).form(code, n)
     if found is None:

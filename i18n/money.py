@@ -25,13 +25,13 @@ WHOLE = frozenset({"huf", "twd"})
 
 
 def to_decimal(amount: Money) -> Decimal:
-    """The amount in whole units of its currency, such as 5.00."""
+    """Convert an amount to whole units of its currency, such as 5.00."""
     digits = 0 if amount.currency in NO_DECIMALS else 3 if amount.currency in THREE_DECIMALS else 2
     return Decimal(amount.amount).scaleb(-digits)
 
 
 def format_money(amount: Money, locale: str = "en-US") -> str:
-    """The amount in its currency, as readers of that locale write it."""
+    """Format an amount with its currency as readers of the locale write it."""
     value, name, where = to_decimal(amount), amount.currency.upper(), _locale(locale)
     if amount.currency in WHOLE and value == int(value):
         plain_pattern = where.currency_formats["standard"].pattern.replace(".00", "")

@@ -1,4 +1,4 @@
-"""Formats texts for a terminal, a log or a plain e-mail."""
+"""Formats texts for a terminal, a log or a plain-text e-mail."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ _HISTORY = re.compile(r"\bhistory\.[a-z_]+")
 
 
 def history_words(why: str) -> str:
-    """A reason of the ledger's history, whose codes become words; what an admin typed stays as it is."""
+    """Replace the text codes in a reason from the ledger's history with words; keep what an admin typed."""
     return _HISTORY.sub(lambda code: plain_words(Text(code[0])), why)
 
 
 def plain_words(text: Text | str) -> str:
-    """A text for a terminal, a log or a plain e-mail."""
+    """Render a text in the current language for a terminal, a log or a plain-text e-mail."""
     return render(text, PLAIN)

@@ -13,32 +13,32 @@ from i18n.catalogue import spoken_language, tr
 
 
 class Formats(Protocol):
-    """The formats in which one face shows the placeholders of a text."""
+    """Formats the placeholders of a text for one place where it is shown, such as Discord or a terminal."""
 
     def name(self, typed: str) -> str:
-        """A person's own words, such as a plan's name; they must not format anything."""
+        """Format words that a person typed, such as a plan's name; any markup in them must have no effect."""
 
     def verbatim(self, text: str) -> str:
-        """Characters to be copied or typed."""
+        """Format characters that the reader may copy or type."""
 
     def money(self, amount: Money) -> str:
-        """A sum in its currency."""
+        """Format an amount with its currency."""
 
     def day(self, at: int) -> str:
-        """A date; unix seconds UTC."""
+        """Format a date, given in unix seconds."""
 
     def moment(self, at: int) -> str:
-        """A date with its time; unix seconds UTC."""
+        """Format a date with its time, given in unix seconds."""
 
     def member(self, member_id: int) -> str:
-        """A member of a Discord server."""
+        """Format a member of a Discord server, given by id."""
 
     def role(self, role_id: int) -> str:
-        """A role of a Discord server."""
+        """Format a role of a Discord server, given by id."""
 
 
 def render(text: Text | str, formats: Formats) -> str:
-    """The words in the current language. A plain string stays as it is."""
+    """Render a text in the current language. A plain string is returned unchanged."""
     if isinstance(text, str):
         return text
     try:

@@ -1,4 +1,4 @@
-"""Write docs/access.md from the tables that decide access: `python -m tools.access_table`."""
+"""Writes docs/access.md from the tables that decide access: `python -m tools.access_table`."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _named(state: DisputeState) -> str:
 
 
 def main() -> None:
-    """Write the page."""
+    """Write docs/access.md."""
     PAGE.write_text(page())
     print(f"Wrote {PAGE.name}.")
 

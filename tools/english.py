@@ -1,8 +1,8 @@
-"""Lists words and forms that a native would not use: `python -m tools.english [--sink]`.
+"""Lists words and phrases that a native speaker would not use: `python -m tools.english [--sink]`.
 
 Reads docstrings, comments, the English catalogue, the documents and the unreleased part of the changelog, and
-prints `file:line: form: text` for each find. tests/tools/english.json holds the most that each folder may
-have; `--sink` lowers these ceilings to what is found now and never raises one.
+prints `file:line: form: text` for each find. tests/tools/english.json limits the number of finds in each
+folder; `--sink` lowers these limits to the current numbers, and never raises one.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ FOR_PEOPLE = {"payer": r"\bpayers?\b", "mind": r"\bMind:"}
 
 @dataclass(frozen=True)
 class Passage:
-    """Text that belongs together, with the line on which it begins, from 1."""
+    """A passage of text, and the number of its first line, from 1."""
 
     file: str
     line: int
@@ -110,7 +110,7 @@ def read_markdown(file: str, text: str) -> Iterator[Passage]:
 
 
 def read_catalogue(file: str, path: Path) -> Iterator[Passage]:
-    """Yield each English text, with plural forms apart, on the line of its code."""
+    """Yield each English text, plural forms separately, with the line of its code."""
     with path.open("rb") as opened:
         for message in read_po(opened):
             if message.id:
@@ -119,7 +119,7 @@ def read_catalogue(file: str, path: Path) -> Iterator[Passage]:
 
 
 def read_project(root: Path) -> Iterator[Passage]:
-    """Yield all passages of a tree, except those in hidden folders and in what tools leave behind."""
+    """Yield all passages of a tree, except those in hidden folders and in folders that tools generate."""
     for path in sorted(root.rglob("*")):
         inside = path.relative_to(root)
         if any(part.startswith(".") or part in SKIPPED for part in inside.parts):
@@ -134,30 +134,35 @@ def read_project(root: Path) -> Iterator[Passage]:
 
 
 def folder_of(file: str) -> str:
-    """Return the folder that a file counts towards: the top one, two levels within tests/, '.' for the
-    root."""
+    """Return the folder that a file's finds count towards.
+
+    This is the top-level folder, the first two levels within tests/, or '.' for files in the root.
+    """
     folders = file.split("/")[:-1]
     return "/".join(folders[: 2 if folders[:1] == ["tests"] else 1]) or "."
 
 
 def count_folders(finds: Iterable[Find]) -> Counter[str]:
-    """Return how many finds each folder has."""
+    """Return the number of finds in each folder."""
     return Counter(folder_of(find.file) for find in finds)
 
 
 def load_ceilings() -> dict[str, int]:
-    """Return the most finds that each folder may have. A folder without an entry may have none."""
+    """Load the maximum number of finds for each folder. A folder without an entry may have none."""
     return dict(json.loads(CEILINGS.read_text("utf-8")))
 
 
 def sink_ceilings(counts: Counter[str]) -> None:
-    """Lower each ceiling to the count of its folder, and drop those that reached zero."""
+    """Lower each folder's limit to its current number of finds, and drop limits that have reached zero."""
     lower = {folder: min(most, counts[folder]) for folder, most in load_ceilings().items() if counts[folder]}
     CEILINGS.write_text(json.dumps(lower, indent=4, sort_keys=True) + "\n", "utf-8")
 
 
 def main() -> int:
-    """Print every find and the number of each folder. Returns 1 if a folder has more than it may."""
+    """Print every find and the number of finds in each folder.
+
+    Returns exit code 1 if a folder exceeds its limit, otherwise 0.
+    """
     finds = [find for passage in read_project(ROOT) for find in find_forms(passage)]
     for find in finds:
         print(f"{find.file}:{find.line}: {find.form}: {find.words}")

@@ -1,9 +1,9 @@
-"""Resolve the lock files, three of them from pyproject.toml: `python -m tools.lock [--upgrade]`.
+"""Writes the lock files, three of them from pyproject.toml: `python -m tools.lock [--upgrade]`.
 
-The largest is resolved first and binds the others, so that one environment can hold all three. They are
-universal (any system, any Python from the floor up) and name no registry: pip's own settings decide that.
-dj-stripe, which `make bench-peers` installs apart, has a list of its own; so has Express, where npm resolves
-it: `npm run lock` in bench/peers/express.
+The largest is resolved first and constrains the others, so that one environment fits all three. They are
+universal (any system, any supported Python) and name no registry: pip's own settings decide that. dj-stripe,
+which `make bench-peers` installs separately, has its own lock file. So does Express: npm resolves it with
+`npm run lock` in bench/peers/express.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Measure size and shape of the code: `python -m tools.measure [TREE]` prints a Markdown table by area.
+"""Measures size and shape of the code: `python -m tools.measure [TREE]` prints a Markdown table by area.
 
-Lengths are physical lines, without decorators. A p90 is the figure that nine of ten do not exceed. A helper
-counts as private if its name begins with an underscore, and as used once if its name occurs only twice in
-its area.
+Lengths are physical lines, without decorators. A p90 is the value that nine out of ten do not exceed. A
+helper counts as private if its name begins with an underscore, and as used once if its name occurs only twice
+in its area.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class Area:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        """Every node of every file."""
+        """Every node of the files' syntax trees."""
         return [node for text in self.texts for node in ast.walk(ast.parse(text))]
 
     @cached_property
     def functions(self) -> list[Function]:
-        """Return all functions and methods, including nested ones."""
+        """All functions and methods, including nested ones."""
         return [node for node in self.nodes if isinstance(node, Function)]
 
     def helpers_used_once(self) -> list[Function]:
@@ -83,7 +83,7 @@ def span(first: ast.stmt, last: ast.stmt) -> int:
 
 
 def branches(function: Function) -> int:
-    """Return one, plus one for each place at which a function can continue in two ways."""
+    """Return a function's number of branching points plus one."""
     found = 1
     for node in ast.walk(function):
         found += len(node.values) - 1 if isinstance(node, ast.BoolOp) else isinstance(node, LOOPS | CHOICES)
@@ -97,13 +97,13 @@ def comment_lines(text: str) -> int:
 
 
 def percentiles(values: Sequence[int], *shares: int) -> str:
-    """Return the values at these percentiles."""
+    """Return the values at these percentiles (from 0 to 100), separated by slashes."""
     ordered = sorted(values)
     return " / ".join(str(ordered[min(len(ordered) * share // 100, len(ordered) - 1)]) for share in shares)
 
 
 def load_area(tree: Path, names: Sequence[str]) -> Area:
-    """Read the Python files of the folders and patterns; an older tree may lack some of them."""
+    """Read the Python files that match these folders and patterns. Missing ones are skipped."""
     found = [path for name in names for path in (*tree.glob(name), *tree.glob(f"{name}/**/*.py"))]
     return Area([path.read_text("utf-8") for path in sorted(found) if path.is_file()])
 

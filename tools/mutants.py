@@ -1,7 +1,7 @@
-"""Remove the program's guards, one at a time, and check that the tests notice: `make mutants`.
+"""Removes the program's guards, one at a time, and checks that the tests notice: `make mutants`.
 
 A test that cannot fail proves nothing. Each guard in tools/guards.toml is removed from a copy of the tree,
-and the tests named for it are run there. At the end, the tests that noticed are run on an untouched copy.
+and the tests that it names are run there. At the end, the tests that noticed are run on an untouched copy.
 
 A guard names the function or constant that contains it, so it survives a move of its file.
 """
@@ -38,12 +38,11 @@ FAILED = re.compile(r"^FAILED ([^\s\[]+::[^\s\[]+)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A guard: replacing `old` with `new` must make one of `tests` fail.
+    """A guard of the program: replacing `old` with `new` must make one of `tests` fail.
 
-    `promise` is the one it would break.
-
-    `within` names a function, class or constant of the program by the end of its dotted path, as in
-    `webhook.verify`, or a file, as in `0001.sql`. It contains `old` exactly once.
+    `promise`: the number of the promise that would be broken. `within`: the end of the dotted path of a
+    function, class or constant of the program, such as `webhook.verify`, or a file, such as `0001.sql`. It
+    contains `old` exactly once.
     """
 
     name: str
@@ -58,7 +57,7 @@ class Guard:
 class Verdict:
     """The result for one guard.
 
-    `noticed` is the test that failed, None if all passed or did not end; `says` is pytest's output.
+    `noticed`: the test that failed; None if all tests passed or did not finish. `says`: pytest's output.
     """
 
     guard: Guard
@@ -75,8 +74,10 @@ def load_guards() -> list[Guard]:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a definition stands: its file, from the tree's root, and its lines, the first and the one behind
-    the last, from 0."""
+    """The location of a definition.
+
+    `file`: relative to the tree's root. `first` and `end`: its lines as a half-open range, counted from 0.
+    """
 
     file: Path
     first: int
@@ -84,8 +85,10 @@ class Place:
 
 
 def find_places(tree: Path) -> dict[str, Place]:
-    """Return every function, class and constant of the program by its dotted path, and every file by its
-    path."""
+    """Map the dotted path of every function, class and constant of the program to its place.
+
+    Every file is in the map too, by its path from the root with a leading slash.
+    """
     places = {}
     for path in sorted([*tree.rglob("*.py"), *tree.rglob("*.sql")]):
         file, text = path.relative_to(tree), path.read_text("utf-8")
@@ -100,7 +103,7 @@ def find_places(tree: Path) -> dict[str, Place]:
 
 
 def definitions_of(node: ast.AST, path: str) -> Iterator[tuple[str, ast.stmt]]:
-    """Yield the definitions in a module or class, nested ones included, with their dotted paths."""
+    """Yield the definitions in a module or class, including nested ones, with their dotted paths."""
     functions = ast.FunctionDef | ast.AsyncFunctionDef
     for child in ast.iter_child_nodes(node):
         if isinstance(child, functions | ast.ClassDef):
@@ -113,7 +116,7 @@ def definitions_of(node: ast.AST, path: str) -> Iterator[tuple[str, ast.stmt]]:
 
 
 def find_place(guard: Guard, places: dict[str, Place]) -> Place:
-    """Return the guard's place. Raises ValueError if its name matches nothing, or more than one thing."""
+    """Return the place of a guard. Raises ValueError if `guard.within` does not match exactly one name."""
     endings = (f".{guard.within}", f"/{guard.within}")
     found = [place for name, place in places.items() if name.endswith(endings)]
     if len(found) != 1:
@@ -131,7 +134,7 @@ def without(guard: Guard, text: str, place: Place) -> str:
 
 
 def run_tests(tree: Path, tests: Iterable[str], *options: str) -> tuple[int, str]:
-    """Return pytest's exit code and output; the code is -1 if it did not finish in time."""
+    """Run tests in a tree, and return pytest's exit code and output; the code is -1 if the time ran out."""
     command = [sys.executable, "-m", "pytest", "-q", "--tb=line", "-p", "no:cacheprovider"]
     command += ["--hypothesis-seed=0", "-o", f"timeout={LONGEST_TEST}", *options, *tests]
     with subprocess.Popen(
@@ -152,7 +155,7 @@ def run_tests(tree: Path, tests: Iterable[str], *options: str) -> tuple[int, str
 
 
 def try_without(guard: Guard, tree: Path) -> Verdict:
-    """Remove a guard, run its tests until one fails, and restore it."""
+    """Remove a guard from the tree, run its tests until one fails, and put the guard back."""
     place, began = find_place(guard, find_places(tree)), perf_counter()
     path = tree / place.file
     whole = path.read_text("utf-8")
@@ -168,7 +171,7 @@ def try_without(guard: Guard, tree: Path) -> Verdict:
 
 
 def try_all(guards: Sequence[Guard], folder: Path) -> list[Verdict]:
-    """Try every guard, AT_ONCE at a time, each worker in a copy of its own, and report progress."""
+    """Try every guard, AT_ONCE at a time, and report progress. Each worker uses its own copy of the tree."""
     copies: SimpleQueue[Path] = SimpleQueue()
     for number in range(AT_ONCE):
         copies.put(copy_tree(folder / str(number)))
@@ -187,7 +190,7 @@ def try_all(guards: Sequence[Guard], folder: Path) -> list[Verdict]:
 
 
 def copy_tree(to: Path) -> Path:
-    """Copy the project as it is here, without the files that tools leave behind."""
+    """Copy the project to a folder, without the files that tools generate."""
     shutil.copytree(ROOT, to, ignore=LEFT_OUT)
     return to
 
@@ -199,9 +202,10 @@ def tell(verdict: Verdict) -> None:
 
 
 def main(wanted: str = "") -> list[Verdict] | None:
-    """Try the guards whose names contain `wanted`.
+    """Try the guards whose names contain `wanted`, and return their verdicts.
 
-    Returns None unless each was noticed, by tests that pass while the guard is in place.
+    Returns None if no guard matches, or if the tests missed a guard's removal or fail even with every guard
+    in place.
     """
     guards = [guard for guard in load_guards() if wanted in guard.name]
     with tempfile.TemporaryDirectory(prefix="dues-mutants-") as folder:

@@ -1,7 +1,7 @@
-"""Run what proves the promises: `make promises`; N=5 runs the fifth alone, N=page only writes the page.
+"""Runs the proofs of the promises: `make promises`; N=5 runs only the fifth, N=page only writes the page.
 
-docs/promises.md is made from tools/promises.toml and tools/guards.toml. It holds no counts, which would be
-stale with the next test; a run prints them.
+docs/promises.md is generated from tools/promises.toml and tools/guards.toml. It contains no counts, which
+would be outdated with the next test; a run prints them.
 """
 
 from __future__ import annotations
@@ -80,7 +80,10 @@ copy of its source, and fails unless the tests notice each:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """`means`: the consequence for an owner. `tests`: the files that try to break it."""
+    """A promise to the owner of a server.
+
+    `means`: what it means for the owner. `tests`: the test files that try to break it.
+    """
 
     number: int
     title: str
@@ -98,7 +101,10 @@ def load_promises() -> list[Promise]:
 
 
 def unnamed() -> list[str]:
-    """Return test files in the folders ATTACKS that no promise names, which no reader would find."""
+    """Return the test files in the folders ATTACKS that no promise names.
+
+    Readers of docs/promises.md would never find them.
+    """
     named = {test for promise in load_promises() for test in promise.tests}
     files = (file for folder in ATTACKS for file in (ROOT / "tests" / folder).rglob("test_*.py"))
     found = (file.relative_to(ROOT).as_posix() for file in files)
@@ -106,14 +112,14 @@ def unnamed() -> list[str]:
 
 
 def about(file: str) -> str:
-    """Return a file's description of itself: the first paragraph of its docstring."""
+    """Return the first paragraph of a test file's docstring, prepared for a Markdown table."""
     said = ast.get_docstring(ast.parse((ROOT / file).read_text("utf-8"))) or ""
     first = " ".join(said.split("\n\n")[0].split())
     return re.sub(r" \((promises? [\d and,]+|docs/promises\.md)\)", "", first).replace("|", "\\|")
 
 
 def run(files: Iterable[str]) -> Ran | None:
-    """Return the number of passed tests by file; None if any failed."""
+    """Run test files, and return the counts of passed tests by file; None if any test failed."""
     with tempfile.TemporaryDirectory(prefix="dues-promises-") as folder:
         target = Path(folder, "tally.json")
         command = [sys.executable, "-m", "pytest", "-q", "-n", WORKERS, "-p", "tools.tally"]
@@ -159,7 +165,7 @@ def _link(file: str) -> str:
 
 
 def show(promise: Promise) -> bool:
-    """Run one promise's tests and print what passed; return False if anything did not."""
+    """Run one promise's tests and print the counts of passed ones. Returns False if any test failed."""
     print(f"{promise.number}. {promise.title}\n", flush=True)
     ran = run(promise.tests)
     for test in promise.tests if ran else ():
@@ -168,7 +174,7 @@ def show(promise: Promise) -> bool:
 
 
 def prove() -> bool:
-    """Run everything; return False if anything failed."""
+    """Run the tests of all promises and try all guards. Returns False if anything failed."""
     if missing := unnamed():
         print("These prove no promise; name them in tools/promises.toml:", *missing, sep="\n  ")
         return False
@@ -182,7 +188,7 @@ def prove() -> bool:
 
 
 def main() -> int:
-    """Return 0 if all is proven, or once the page is written."""
+    """Run what N asks for: one promise, all of them, or writing the page. Returns the exit code."""
     match os.environ.get("N"):
         case "page":
             PAGE.write_text(page(), "utf-8")

@@ -1,7 +1,7 @@
-"""Make a release's files in build/release: `python -m tools.release`.
+"""Builds a release's files in build/release: `python -m tools.release`.
 
-The files are the tarball of the committed tree, the list of its packages as a CycloneDX SBOM, and
-SHA256SUMS. The same commit gives the same bytes. CONTRIBUTING.md describes the whole procedure.
+The files are the tarball of the committed tree, the list of its packages as a CycloneDX SBOM, and SHA256SUMS.
+The same commit gives the same bytes. CONTRIBUTING.md describes the whole procedure.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _ITSELF = "dues"
 
 
 class NotReady(Exception):  # noqa: N818 - named by what happened
-    """The tree cannot be released; the message says why."""
+    """Raised when the tree cannot be released; the message says why."""
 
 
 @dataclass(frozen=True)
 class Package:
     """A package in the lock file.
 
-    `needed_by`: the packages that brought it in; "dues" is the program itself.
+    `needed_by`: the packages that require it; "dues" is the program itself.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Package:
 
     @property
     def purl(self) -> str:
-        """Return the package's address in package-url form, which names the kind of registry but no host."""
+        """The package's address in package-url form, which names the kind of registry but no host."""
         return f"pkg:pypi/{self.name}@{self.version}"
 
 
 def read_lock(text: str) -> list[Package]:
-    """Return the packages of a lock file, in its order."""
+    """Parse the packages of a lock file, in the file's order."""
     found = []
     for block in re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE):
         if pinned := _PINNED.match(block):
@@ -58,7 +58,10 @@ def read_lock(text: str) -> list[Package]:
 
 
 def make_sbom(version: str, lock: str, at: int) -> dict[str, Any]:
-    """Return a CycloneDX document of the program and its locked packages. `at`: the commit's unix time."""
+    """Return a CycloneDX document that lists the program and its locked packages.
+
+    `at`: the commit's time in unix seconds.
+    """
     packages = read_lock(lock)
     purls = {package.name: package.purl for package in packages} | {_ITSELF: f"{_ITSELF}@{version}"}
     needs: dict[str, list[str]] = {purl: [] for purl in purls.values()}
@@ -96,14 +99,14 @@ def _component(package: Package) -> dict[str, str]:
 
 
 def git(*arguments: str, root: Path = ROOT) -> bytes:
-    """Run git in the project's folder; returns its output."""
+    """Run git in the project's folder and return its output."""
     return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True).stdout
 
 
 def check_ready(root: Path = ROOT) -> str:
     """Return the version that is ready for release.
 
-    Raises NotReady if the changelog, compose.yaml or a tag name another version, or something is not
+    Raises NotReady if the changelog, compose.yaml or a tag names another version, or if something is not
     committed.
     """
     version = str(tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"])
@@ -123,7 +126,7 @@ def check_ready(root: Path = ROOT) -> str:
 
 
 def make_release(folder: Path, root: Path = ROOT) -> list[Path]:
-    """Write the release's files into a folder."""
+    """Write the release's files into a folder and return their paths."""
     version = check_ready(root)
     at = int(git("log", "-1", "--format=%ct", root=root))
     name = f"dues-{version}"

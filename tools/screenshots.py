@@ -1,7 +1,7 @@
-"""Take the screenshots in docs/images in Chromium: `make screenshots`.
+"""Takes the screenshots in docs/images in Chromium: `make screenshots`.
 
-The bot, the page and the hosted payment pages are those of the sandbox; a browser plays what people do. The
-clock starts at the same moment each time, so that the pictures differ only where the program does.
+The bot, the page and the hosted payment pages are those of the sandbox; a browser plays the people. The clock
+starts at the same moment each time, so that the pictures differ only where the program does.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _clock() -> MovableClock:
 
 
 async def take(chromium: str) -> list[Path]:
-    """Play the story and take the pictures; return their paths."""
+    """Play the whole story in the browser, take the pictures, and return their paths."""
     async with open_stage(_clock()) as stage, async_playwright() as playwright:
         await stage.open_shop()
         args = [*ARGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
@@ -92,7 +92,7 @@ async def _managing(context: BrowserContext, page: Page) -> list[Path]:
 
 
 async def _agreeing(context: BrowserContext, page: Page) -> list[Path]:
-    """Tom pays with PayPal, and asks what cancelling would mean."""
+    """Play Tom, who pays with PayPal and then opens /cancel; return the pictures."""
     await _be(page, "Tom")
     await _use(page, "/subscribe")
     paypal = await _follow(context, _newest(page).get_by_role("link", name="with PayPal"))
@@ -130,7 +130,7 @@ async def _be(page: Page, name: str) -> None:
 
 
 async def _use(page: Page, command: str) -> None:
-    """Type a command without options, and wait until the bot has answered."""
+    """Enter a command without options, and wait until the bot has answered."""
     before = await page.locator("#messages article").count()
     box = page.get_by_role("combobox", name="Message")
     await box.fill(f"{command} ")

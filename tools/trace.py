@@ -1,9 +1,8 @@
-"""Count the functions that a webhook passes until a role is set, and a press of Cancel until its answer.
+"""Counts the functions called from a webhook to the role, and from a press of Cancel to the answer.
 
-`python -m tools.trace` (V=1: with the list) plays both against the stand-ins, in one process, under
-Python's profiler. Each function of the program's own files counts once, however often it is called.
-Functions without a name of their own (lambdas, comprehensions, generator expressions) belong to the
-function around them.
+`python -m tools.trace` (V=1: with the list) plays both against the stand-ins, in one process, under Python's
+profiler. Each function of the program's own files counts once, however often it is called. Functions without
+a name of their own (lambdas, comprehensions, generator expressions) belong to the function around them.
 """
 
 from __future__ import annotations
@@ -33,19 +32,22 @@ CANCEL = "a press of Cancel, until its answer"
 
 @dataclass(frozen=True)
 class Way:
-    """The functions called on one way, as (file, qualified name), with the file relative to the root."""
+    """The functions called from a start to an end.
+
+    Each is a pair of its file, relative to the root, and its qualified name.
+    """
 
     functions: frozenset[tuple[str, str]]
 
     @property
     def files(self) -> frozenset[str]:
-        """Return the files that contain the functions."""
+        """The files that contain the functions."""
         return frozenset(file for file, _ in self.functions)
 
 
 @dataclass
 class Recorder:
-    """A profiler for `sys.setprofile` that keeps nothing until `recording` is entered."""
+    """A profiler for `sys.setprofile` that records only within the context of `recording`."""
 
     _found: set[tuple[str, str]] | None = None
     _is_ours: dict[str, bool] = field(default_factory=dict)
@@ -62,7 +64,7 @@ class Recorder:
 
     @contextmanager
     def recording(self) -> Iterator[set[tuple[str, str]]]:
-        """Record calls while the context lasts, on every thread that began under this profiler."""
+        """Record calls while the context lasts, on every thread that was started under this profiler."""
         found: set[tuple[str, str]] = set()
         self._found = found
         try:
@@ -72,7 +74,7 @@ class Recorder:
 
 
 async def trace() -> dict[str, Way]:
-    """Return both ways, by the names WEBHOOK and CANCEL."""
+    """Play both cases; return the functions called, by the names WEBHOOK and CANCEL."""
     recorder = Recorder()
     threading.setprofile(recorder)  # the ledger's threads begin later
     sys.setprofile(recorder)
@@ -92,7 +94,7 @@ async def trace() -> dict[str, Way]:
 
 
 async def _never(_: Schedule) -> None:
-    """Stand in for the timer and the sweeps, which run by the clock and not for what is traced."""
+    """Wait forever, in place of the timer and the sweeps, whose functions must not be counted."""
     await asyncio.Event().wait()
 
 
@@ -109,7 +111,7 @@ async def _webhook(app: AppHarness, recorder: Recorder) -> Way:
 
 
 async def _cancel(app: AppHarness, recorder: Recorder) -> Way:
-    """Press the button that confirms. No worker and no notification runs meanwhile."""
+    """Press the button that confirms a cancellation, while no worker runs and no notification arrives."""
     asked = await app.bob.run(app.guild, "cancel")
     await app.settled()
     if app.process is not None:

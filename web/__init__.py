@@ -1,1 +1,1 @@
-"""The HTTP side: receives notifications, reports health, and serves one small page."""
+"""The HTTP server: receives webhooks, reports health and metrics, and serves the return page."""

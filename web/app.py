@@ -1,4 +1,4 @@
-"""The HTTP listener: its routes, and its start and end on one address."""
+"""The HTTP server: its routes, and how it starts and stops listening."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ BIND_PAUSES = (1, 2, 4, 8)  # seconds
 
 
 class CannotListen(DuesError):  # noqa: N818 - named by what happened, like the others
-    """The address cannot be bound.
+    """Raised when the server cannot listen on its address.
 
-    `exit_code`: of a program that cannot start because of this; 75 if it may pass by itself.
+    `exit_code`: the exit code of a program that cannot start because of this; 2 if the system denies
+    permission, 75 if a later attempt may succeed.
     """
 
     def __init__(self, host: str, port: int, error: OSError) -> None:
@@ -52,7 +53,7 @@ class CannotListen(DuesError):  # noqa: N818 - named by what happened, like the 
 
 
 class Listener:
-    """The aiohttp application, with its own metrics registry."""
+    """Builds the aiohttp application from its pages, webhooks and metrics."""
 
     def __init__(
         self,
@@ -74,7 +75,7 @@ class Listener:
         self._health = HealthPages(readiness, self._metrics, discord_readings)
 
     def application(self) -> web.Application:
-        """Routes for every provider that is turned on; the others answer 404."""
+        """Return the application, with a webhook route for every provider that is turned on."""
         app = web.Application(client_max_size=LARGEST_BODY)
         speakers = app[LIMITER] = ConnectionLimiter()
         for provider in self._providers.values():
@@ -92,8 +93,10 @@ class Listener:
         return app
 
     async def _return(self, request: web.Request) -> web.Response:
-        """Show the return page at once, the same for every id; the page that an id names is checked later.
-        Only a browser used by a person sends GET: link scanners often send HEAD."""
+        """Show the return page at once, and queue the checkout that the URL names to be checked.
+
+        Only GET queues it, because that comes from a person's browser: link scanners often send HEAD.
+        """
         if request.method == "GET":
             self.arrivals.come_back(request.query.get("checkout", ""))
         return await return_page(request)
@@ -104,9 +107,10 @@ LIMITER = web.AppKey("speakers", ConnectionLimiter)
 
 @asynccontextmanager
 async def listening(application: web.Application, host: str, port: int, drain: float) -> AsyncIterator[int]:
-    """Serve until the context is left, then let running requests finish for `drain` seconds.
+    """Serve the application while the context lasts, and yield the port.
 
-    Yields the port. CannotListen if the address stays in use or does not belong to this machine.
+    On exit, running requests get `drain` seconds to finish. Raises CannotListen if the address stays in use,
+    is not allowed, or does not belong to this machine.
     """
     vars(web_response)["SERVER_SOFTWARE"] = "Dues"  # aiohttp would reveal its own version and Python's
     # Signatures cover the bytes as sent, and a body that is never decompressed cannot be a bomb.
@@ -133,8 +137,10 @@ async def listening(application: web.Application, host: str, port: int, drain: f
 
 
 async def _bind(runner: web.AppRunner, host: str, port: int) -> None:
-    """Bind, with several attempts: the previous process may not have ended yet, or the network may still
-    be starting."""
+    """Start listening, with several attempts.
+
+    The previous process may not have ended yet, or the network may still be starting.
+    """
     for pause in (*BIND_PAUSES, None):
         try:
             await web.TCPSite(runner, host, port).start()
@@ -149,6 +155,8 @@ async def _bind(runner: web.AppRunner, host: str, port: int) -> None:
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Drop aiohttp's log records about requests that are not HTTP: they are not our fault, and each would
-    log a traceback with a stranger's bytes."""
+    """Return False, to drop the record, for aiohttp's log records about requests that are not valid HTTP.
+
+    Such requests are not the bot's fault, and each would log a traceback with a stranger's bytes.
+    """
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

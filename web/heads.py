@@ -1,4 +1,4 @@
-"""Bounds the headers of a request. Anybody can begin to send some, and need never end."""
+"""Limits the size of a request's head, because anybody can start to send headers and never stop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0
 
 
 class BoundedHandler(web.RequestHandler):
-    """aiohttp's protocol of one connection, which closes when a head grows too large."""
+    """aiohttp's protocol of one connection, changed to close it when a request's head grows too large."""
 
     __slots__ = ("_head",)
 
@@ -25,7 +25,10 @@ class BoundedHandler(web.RequestHandler):
         self._head = 0
 
     def data_received(self, data: bytes) -> None:
-        """Count received bytes. aiohttp's waiter exists for as long as it awaits another head."""
+        """Pass received bytes on to aiohttp, and answer 431 if the head exceeds LARGEST_HEAD bytes.
+
+        Bytes count towards a head before the first request, and while aiohttp's `_waiter` awaits another one.
+        """
         super().data_received(data)
         awaited = self._waiter is not None and not self._waiter.done()
         self._head = self._head + len(data) if awaited or not self._request_count else 0
@@ -35,26 +38,26 @@ class BoundedHandler(web.RequestHandler):
 
 
 def bound_heads() -> None:
-    """Use the bounded protocol in every server of this process."""
+    """Make every aiohttp server in this process use BoundedHandler."""
     vars(web_server)["RequestHandler"] = BoundedHandler  # aiohttp has no setting for it
 
 
 async def invite_later(request: web.Request) -> None:
-    """Replace aiohttp's answer to `Expect: 100-continue`, which invites any body.
+    """Replace aiohttp's handling of `Expect: 100-continue`, which would ask for any body at once.
 
-    Raises 417 for any other expectation.
+    `invite` asks for the body later. Raises HTTPExpectationFailed (417) for any other expectation.
     """
     if request.version >= (1, 1) and not expects_invitation(request):
         raise web.HTTPExpectationFailed(text=tr("http.expectation"))
 
 
 def expects_invitation(request: web.Request) -> bool:
-    """True if the client sends the body only once it is asked for it."""
+    """Return True if the client waits for `100 Continue` before it sends the body."""
     return request.version >= (1, 1) and request.headers.get("Expect", "").lower() == "100-continue"
 
 
 async def invite(request: web.Request) -> None:
-    """Ask for the body once its headers have been checked."""
+    """Send `100 Continue` if the client waits for it. Call it once the headers have been checked."""
     if expects_invitation(request):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # the answer itself has not begun yet

@@ -1,4 +1,4 @@
-"""Serves GET /healthz, /readyz and /metrics: whether the process lives, whether it works, and its numbers."""
+"""Serves GET /healthz (is the process alive?), /readyz (does everything work?) and /metrics."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ WAITS_TOO_LONG = 300.0
 
 @dataclass(frozen=True)
 class Readiness:
-    """Reads the program's state.
+    """Finds out what does not work, and reads the gauges of the program's state.
 
-    `discord` returns why the bot accepts no commands, None while it does; `sync_interval`: seconds.
+    `discord` returns why the bot accepts no commands, or None while it does. `sync_interval`: seconds.
     """
 
     ledger: Ledger
@@ -35,7 +35,7 @@ class Readiness:
     sync_interval: float = 3600.0
 
     async def faults(self) -> tuple[dict[str, str], Readings]:
-        """The current faults by name, and the gauges from which they follow.
+        """Return the current faults by part of the program, and the gauges that they are derived from.
 
         If the ledger cannot be read, its gauges are missing.
         """
@@ -108,7 +108,10 @@ def _of_ledger(health: Health) -> Readings:
 
 
 def _of_sweeps(sweeps: Mapping[str, SweepState], now: float) -> Readings:
-    """The time of each provider's last good sweep; providers without one are left out."""
+    """Return gauges of the sweeps: the time of the last success (unix seconds), and the seconds of failing.
+
+    Providers without a successful sweep have no time.
+    """
     good = {name: state.good_at for name, state in sweeps.items()}
     since = {name: state.failing_since for name, state in sweeps.items()}
     return {
@@ -120,7 +123,7 @@ def _of_sweeps(sweeps: Mapping[str, SweepState], now: float) -> Readings:
 
 
 class HealthPages:
-    """Answers the programs that watch the bot: a service manager, a load balancer, Prometheus."""
+    """Answers the programs that monitor the bot: a service manager, a load balancer, Prometheus."""
 
     def __init__(
         self, readiness: Readiness, metrics: Metrics, discord_readings: Callable[[], Readings]
@@ -128,13 +131,13 @@ class HealthPages:
         self._readiness, self._metrics, self._discord_readings = readiness, metrics, discord_readings
 
     async def healthz(self, request: web.Request) -> web.Response:
-        """Answer 200 while the process lives."""
+        """Answer 200 as long as the process is alive."""
         return web.Response(text="ok\n")
 
     async def readyz(self, request: web.Request) -> web.Response:
         """Answer 200 if everything works, otherwise 503.
 
-        The JSON object says `ok` or what is wrong for each part.
+        The body is a JSON object with `ready`, and for each part `ok` or a description of its fault.
         """
         faults, _ = await self._readiness.faults()
         names = ("ledger", "discord", "inbox", "members", *self._readiness.providers)
@@ -142,7 +145,7 @@ class HealthPages:
         return web.json_response({"ready": not faults, **state}, status=503 if faults else 200)
 
     async def metrics(self, request: web.Request) -> web.Response:
-        """Answer with the metrics in Prometheus' format."""
+        """Answer with all metrics in Prometheus' text format."""
         faults, readings = await self._readiness.faults()
         text = self._metrics.text({**readings, **self._discord_readings(), "dues_ready": float(not faults)})
         return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4"})

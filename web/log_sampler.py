@@ -12,13 +12,13 @@ MINUTE = 60.0
 
 
 class Sampler:
-    """Counts similar events."""
+    """Limits how often similar events are logged."""
 
     def __init__(self) -> None:
         self._more: dict[str, int] = {}
 
     def note(self, what: str, tell: Callable[[], None]) -> None:
-        """Call `tell` for the first `what` within a minute, and count the others."""
+        """Call `tell` for the first `what` within a minute, and only count further ones."""
         if what in self._more:
             self._more[what] += 1
             return

@@ -1,4 +1,4 @@
-"""The metrics of /metrics, each with its HELP text. No label names a person, and each has few values."""
+"""The metrics of /metrics with their HELP texts. No label identifies a person, and each has few values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Readings: TypeAlias = dict[str, float | Mapping[str, float]]
 
 
 class Reading(NamedTuple):
-    """A metric that is read at each scrape: its HELP text, and the one label that it may have."""
+    """A metric that is read at each scrape: its HELP text, and its label if it has one."""
 
     help: str
     label: str = ""
@@ -94,7 +94,7 @@ _TO_ROLE = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200)
 
 
 class Metrics(Meter):
-    """The program's metrics, in a registry of their own. `build`: the running version, by label."""
+    """The program's metrics, in their own Prometheus registry. `build`: the labels of `dues_build_info`."""
 
     def __init__(self, build: Mapping[str, str] | None = None) -> None:
         registry = self._registry = CollectorRegistry()
@@ -142,26 +142,26 @@ class Metrics(Meter):
         self.lag = LoopLag()
 
     def answered(self, provider: str, operation: str, outcome: str, seconds: float) -> None:
-        """Count and time a call to a provider."""
+        """Count one call to a provider with its outcome, and record its duration in seconds."""
         self._requests.labels(provider, operation, outcome).inc()
         self._seconds.labels(provider, operation).observe(seconds)
 
     def changed_role(self, outcome: str) -> None:
-        """Count a change of a role."""
+        """Count a role that was 'given' or 'taken', or that Discord 'refused' to change."""
         self._roles.labels(outcome).inc()
 
     def gave_role(self, seconds: float) -> None:
-        """Record the time until a role was given."""
+        """Record how many seconds after the first notification a role was given."""
         self._to_role.observe(seconds)
 
     def text(self, readings: Readings) -> bytes:
-        """The metrics in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format, encoded as UTF-8."""
         self._read.readings = {**readings, "dues_event_loop_lag_seconds": self.lag.worst()}
         return generate_latest(self._registry)
 
 
 class _Read(Collector):
-    """Metrics that are read at each scrape; those not known at that time are left out."""
+    """Collects the metrics that are read at each scrape. Values unknown at that time are left out."""
 
     def __init__(self, build: Mapping[str, str]) -> None:
         self.readings: Readings = {}
@@ -185,17 +185,17 @@ class _Read(Collector):
 
 
 class LoopLag:
-    """Measures the delay of the event loop with a timer every second, which takes a few microseconds."""
+    """Measures how late the event loop is, with a timer every second that takes a few microseconds."""
 
     def __init__(self) -> None:
         self._late: deque[float] = deque(maxlen=60)
 
     def worst(self) -> float:
-        """The longest delay within the last minute, in seconds."""
+        """Return the longest delay within the last minute, in seconds."""
         return max(self._late, default=0.0)
 
     async def running(self, _: web.Application) -> AsyncIterator[None]:
-        """Measure while the application runs."""
+        """Measure while the aiohttp application runs."""
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(1.0, self._tick, loop, loop.time() + 1.0)
         yield

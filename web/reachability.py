@@ -1,4 +1,4 @@
-"""Checks from this machine whether the listener can be reached."""
+"""Checks from this machine whether the HTTP server can be reached."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PUBLIC_URL = "PUBLIC_URL"
 
 
 async def check_port(host: str, port: int) -> Finding:
-    """Check that the bot could listen on this port. Call it only while no bot runs."""
+    """Check that the bot could listen on this address. Call it only while no bot is running."""
     what = Text("check.label.listener")
     if port == 0:
         return Finding(what, True, Text("check.port_chosen"))
@@ -33,8 +33,11 @@ async def check_port(host: str, port: int) -> Finding:
 
 
 async def check_public(url: str, *, loopback: bool, running: bool) -> Finding:
-    """A finding whether providers can reach PUBLIC_URL. `loopback`: the URL names this machine; `running`:
-    a bot is running that can answer."""
+    """Check whether providers can reach PUBLIC_URL.
+
+    `loopback`: the URL points to this machine's loopback address. `running`: a bot is running that can
+    answer.
+    """
     secure, address = urlsplit(url).scheme == "https", Verbatim(url)
     if not secure and loopback:
         return Finding(_PUBLIC_URL, True, Text("check.public_loopback", url=address), note=True)

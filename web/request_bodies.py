@@ -1,6 +1,6 @@
-"""Reads the bodies of notifications.
+"""Reads the bodies of webhook requests.
 
-Anybody can send one, so each body and all of them together are limited.
+Anybody can send one, so the size of each body and of all bodies together is limited.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MOST_UNPROVEN = 8 << 20
 
 
 class NotTaken(Exception):  # noqa: N818 - named by what happened
-    """A body that is not read to its end; `status` of the answer, and what it says."""
+    """Raised when a body is refused before its end, with the `status` and the `message` of the answer."""
 
     def __init__(self, status: int, message: Text) -> None:
         super().__init__(str(message))
@@ -36,17 +36,16 @@ def check_framing(request: web.Request) -> None:
 
 
 def is_odd_transfer(request: web.Request) -> bool:
-    """True if the body is sent neither whole nor chunked, for example because it is compressed in
-    transit."""
+    """Return True if the Transfer-Encoding is anything but chunked, such as a compression in transit."""
     how = request.headers.get("Transfer-Encoding")  # aiohttp refuses a second header of this name
     return how is not None and how.strip().lower() != "chunked"
 
 
 class Bodies:
-    """Reads arriving bodies, of which it holds at most MOST_UNPROVEN bytes.
+    """Reads the bodies that are arriving, and keeps at most MOST_UNPROVEN bytes of them in memory.
 
-    When that is reached, the body that has been silent longest is dropped: a provider's keeps coming, and
-    is sent again after a 503; attackers stop before the end.
+    Beyond that, it drops the body that has been silent longest. A provider sends its body without pausing,
+    and sends it again after a 503; attackers stop before the end.
     """
 
     def __init__(self) -> None:
@@ -54,7 +53,7 @@ class Bodies:
         self._size = 0
 
     async def read(self, request: web.Request) -> bytes:
-        """Read a body; NotTaken if it does not arrive completely."""
+        """Read a request's body. Raises NotTaken if it is too large, too slow or incomplete."""
         if request.content.is_eof():
             # Like most bodies, this one arrived together with its headers; a timer would take 13 µs.
             return await request.read()

@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 
 
 class Webhooks:
-    """Reads, authenticates and stores what the providers send.
+    """Reads, authenticates and stores the notifications that providers send.
 
-    `arrivals` and `pace` hear of each notification.
+    `arrivals` records the outcome of each notification; `pace` measures the time until a role is given.
     """
 
     def __init__(self, ledger: Ledger, clock: Clock, arrivals: Arrivals, metrics: Metrics) -> None:
@@ -35,7 +35,7 @@ class Webhooks:
         self._bodies, self._sampler = Bodies(), Sampler()
 
     def handler(self, provider: Provider) -> Handler:
-        """The handler of POST /webhooks/{provider}."""
+        """Return the handler of POST /webhooks/{provider} for this provider."""
         counter = cache(lambda status: self._metrics.notifications.labels(provider.name, str(status)))
 
         def tell(status: int, outcome: str, events: list[Event], seconds: float) -> None:
@@ -65,8 +65,11 @@ class Webhooks:
         return receive
 
     async def _receive(self, provider: Provider, request: web.Request) -> tuple[int, str, list[Event]]:
-        """Receive a notification; returns status, text and events. 200 only once the events are stored;
-        503 makes the provider send it again; after any other status it gives up at some time."""
+        """Store a notification; return the answer's status and text, and the notification's events.
+
+        The status is 200 only once the events are stored. After a 503 the provider sends the notification
+        again; after any other status it gives up after some attempts.
+        """
         try:
             check_framing(request)
             if not request.content.is_eof():

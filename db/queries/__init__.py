@@ -1,1 +1,1 @@
-"""The SQL of the ledger, one module per subject, in the dialect that SQLite and PostgreSQL share."""
+"""The ledger's SQL, one module per subject, in the dialect that SQLite and PostgreSQL share."""

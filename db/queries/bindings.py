@@ -1,4 +1,4 @@
-"""Whose a subscription is: links it to a member, and undoes that."""
+"""Queries that link subscriptions to members, and unlink them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queries of the brake: recent removals, members whose removal is held, and admins' decisions."""
+"""Queries for the brake, which pauses mass removals of roles until an admin decides."""
 
 from __future__ import annotations
 
@@ -45,8 +45,10 @@ def _is_released(db: sqlite3.Connection, guild_id: int, at: int) -> bool:
 
 
 def _is_counted(db: sqlite3.Connection, guild_id: int, member_id: int, at: int) -> bool:
-    """True if the member already counts within the window; a second attempt or a second role is the same
-    removal."""
+    """Return True if the member already counts towards the brake's window.
+
+    Removing a second role, or trying again, is still the same removal.
+    """
     row = db.execute(
         f"SELECT 1 FROM members WHERE {_THE_ONE} AND taken_at > ?", (guild_id, member_id, at - WINDOW)
     )
@@ -71,7 +73,10 @@ def _begin(db: sqlite3.Connection, guild_id: int, at: int, taken: int, holders: 
 
 
 def _question(db: sqlite3.Connection, guild_id: int, at: int) -> int:
-    """The current question to the admins; a new one if they are due to be asked again."""
+    """Return the current question to the admins as the time it was asked, in unix seconds.
+
+    If the admins are due to be asked again, start a new question first.
+    """
     db.execute(
         "UPDATE brakes SET asked_at = ?, asks_again_at = ? WHERE guild_id = ? AND asks_again_at <= ?",
         (at, at + ASKS_AGAIN, guild_id, at),

@@ -1,4 +1,4 @@
-"""Disputes, and the state that all disputes of a subscription give it."""
+"""Queries for disputes, and for the dispute state of a subscription that follows from them."""
 
 from __future__ import annotations
 

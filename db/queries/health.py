@@ -1,4 +1,4 @@
-"""Queries of the amount of waiting work."""
+"""Queries that count the waiting work and find its age."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _count_parked(db: sqlite3.Connection) -> dict[str, int]:
 
 
 def _count_unbound(db: sqlite3.Connection) -> int:
-    """The number of running subscriptions to anything that a plan sells that have no owner."""
+    """Return the number of running subscriptions without an owner whose price is sold by a plan."""
     counted = [(many, sold_prices(text)) for many, text in db.execute(_UNBOUND).fetchall()]
     sold = load_sold(db, [price for _, prices in counted for price in prices])
     return sum(many for many, prices in counted if any(price.key in sold for price in prices))

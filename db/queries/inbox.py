@@ -1,4 +1,4 @@
-"""Stored events, and the subscriptions that they queued to be fetched."""
+"""Queries for received events, and for the queue of subscriptions to fetch because of them."""
 
 from __future__ import annotations
 
@@ -100,7 +100,8 @@ def record_stale(
 ) -> None:
     """Queue subscriptions to be fetched.
 
-    A new reason is due at once, even while an older one is postponed, and the more urgent reason counts.
+    A subscription that is already queued becomes due at once, even if it was postponed, and keeps the more
+    urgent of its two priorities.
     """
     for key in dict.fromkeys(keys):
         old = db.execute(
@@ -141,7 +142,10 @@ def load_stale_members(
 def record_fetch_failed(
     db: sqlite3.Connection, stale: StaleSubscription, error: str, next_try_at: int
 ) -> None:
-    """Postpone a fetch, unless a new reason has queued it again in the meantime."""
+    """Count a failed fetch, and postpone it to `next_try_at` (unix seconds).
+
+    If a new reason has queued the subscription again in the meantime, it is not postponed.
+    """
     db.execute(
         "UPDATE stale SET attempts = attempts + 1, error = ?,"
         f" next_try_at = iif(version = ?, ?, next_try_at) WHERE {_THE_SUBSCRIPTION}",
@@ -152,10 +156,10 @@ def record_fetch_failed(
 def finish(
     db: sqlite3.Connection, key: SubscriptionKey | None, version: int, at: int
 ) -> SubscriptionKey | None:
-    """Remove a subscription from the queue if its version is still the same, and finish the events that
-    queued it up to then. Returns the subscription's key.
+    """Remove a subscription from the queue, and finish the events that had queued it.
 
-    `key` None: find the subscription by that version.
+    A subscription that was queued again under a newer version stays in the queue. If `key` is None, the
+    subscription is found by `version`, and None is returned if there is none. Otherwise returns the key.
     """
     if key is None:
         row = db.execute(
@@ -178,7 +182,7 @@ def finish(
 
 
 def forget_old(db: sqlite3.Connection, at: int) -> None:
-    """Delete some events that were finished long ago."""
+    """Delete up to 500 events that were finished more than `_KEEP` seconds before `at`."""
     db.execute(
         "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE done_at < ? ORDER BY done_at LIMIT 500)",
         (at - _KEEP,),

@@ -1,4 +1,4 @@
-"""Requests to a provider, kept until the provider has confirmed them."""
+"""Queries for requests to a provider, which are kept until the provider has confirmed them."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def record_intent(db: sqlite3.Connection, request: Intent) -> Intent:
 
 
 def is_settled_now(db: sqlite3.Connection, request: Intent) -> bool:
-    """True if the request is done and the ledger still has it as pending."""
+    """Return True if the request is done while the ledger still records it as pending."""
     known = load_intent(db, request.id) if request.state is IntentState.DONE else None
     return known is not None and known.state is IntentState.PENDING
 
 
 def record_outcome(db: sqlite3.Connection, request: Intent) -> None:
-    """Update an intent. One that was dropped or settled in the meantime does not become pending again."""
+    """Record a request's state and result. A request that was already settled never becomes pending again."""
     refunded = (request.refunded.amount, request.refunded.currency) if request.refunded else (None, None)
     db.execute(
         "UPDATE intents SET state = ?, attempts = ?, next_attempt_at = ?, payment_id = ?,"

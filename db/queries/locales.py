@@ -1,4 +1,4 @@
-"""The language in which each person last used Discord."""
+"""Queries for the language in which each person last used Discord."""
 
 from __future__ import annotations
 

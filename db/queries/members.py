@@ -1,4 +1,4 @@
-"""All data that decides one member's roles, and admins' decisions about them."""
+"""Queries for everything that decides a member's roles, including admins' decisions."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def load_granting(db: sqlite3.Connection, member_id: int) -> list[int]:
 
 
 def is_decided(db: sqlite3.Connection, decision_id: str) -> bool:
-    """True if the decision was ever recorded, lifted or not."""
+    """Return True if the decision was ever recorded, even if it has been lifted since."""
     return (
         db.execute("SELECT 1 FROM overrides WHERE decision_id = ? LIMIT 1", (decision_id,)).fetchone()
         is not None
@@ -180,7 +180,7 @@ def _row(o: Override) -> tuple[object, ...]:
 
 
 def record_barred(db: sqlite3.Connection, block: Override, key: SubscriptionKey) -> None:
-    """Extend the block to this subscription, even if it switches to another plan."""
+    """Extend a block to this subscription, so that it stays blocked even after a switch to another plan."""
     keys = to_json([key_row(one) for one in (*block.subscriptions, key)])
     db.execute("UPDATE overrides SET subscriptions = ? WHERE id = ?", (keys, block.id))
 

@@ -1,4 +1,4 @@
-"""Notices, each of which is sent once."""
+"""Queries for notices, each of which is sent once."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def _is_own_refund(db: sqlite3.Connection, body: Refunded) -> bool:
 
 
 def record_backup_failed(db: sqlite3.Connection, why: str, at: int) -> None:
-    """Record a failed backup.
+    """Record why a backup failed, or with an empty `why` that one has succeeded.
 
-    Notify the admins once until a backup succeeds, and only if a single server sells: with several, the
-    admins are not necessarily the people who run the bot.
+    The admins are notified once until a backup succeeds, and only if a single server sells plans: with
+    several servers, their admins are not necessarily the people who run the bot.
     """
     guilds = db.execute("SELECT DISTINCT guild_id FROM plans WHERE guild_id > 0 LIMIT 2").fetchall()
     if why and not load_value(db, BACKUP_FAILED) and len(guilds) == 1:
@@ -122,7 +122,10 @@ _UNTOLD = "member_id = ? AND told_at IS NULL AND next_try_at IS NULL"
 
 
 def has_untold(db: sqlite3.Connection, member_id: int) -> bool:
-    """True if `take_untold` would find a notice. Checked first, because most commands find none."""
+    """Return True if `take_untold` would find a notice.
+
+    This check is cheap and runs first, because most commands find no notice.
+    """
     return db.execute(f"SELECT 1 FROM notices WHERE {_UNTOLD} LIMIT 1", (member_id,)).fetchone() is not None
 
 
@@ -151,14 +154,17 @@ def load_history(db: sqlite3.Connection, guild_id: int, member_id: int, limit: i
 
 
 def _notice(row: Row) -> Notice:
-    """A notice from the columns of NOTICE."""
+    """Build a notice from a row with the columns of NOTICE."""
     key, guild, member, kind, facts, created_at = row
     return Notice(key, guild, member, _body(kind, msgspec.json.decode(facts)), created_at)
 
 
 def _body(kind: str, facts: dict[str, Any]) -> NoticeBody:
-    """The body of a notice; Unknown for a kind of a later version, so that it does not hold up the notices
-    behind it."""
+    """Build the body of a notice from its stored fields.
+
+    Returns Unknown for a kind that only a later version knows, so that it does not block the notices behind
+    it.
+    """
     if kind not in BODIES:
         return Unknown(kind)
     try:
@@ -169,9 +175,9 @@ def _body(kind: str, facts: dict[str, Any]) -> NoticeBody:
 
 
 def _typed(facts: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a body.
+    """Convert a notice's stored fields to the structure of its body.
 
-    Up to version 0.1 they were flat, with subscriptions and amounts split into several fields.
+    Up to version 0.1 the fields were flat, with subscriptions and amounts split into several fields.
     """
     typed = {name: value for name, value in facts.items() if value is not None}
     if isinstance(typed.get("subscription"), str):

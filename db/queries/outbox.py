@@ -1,4 +1,4 @@
-"""The outbox: typed events about what changed, appended in the transaction that changes it."""
+"""Queries for the outbox: typed events, each appended in the transaction of the change it describes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _INSERT = f"INSERT INTO outbox ({_OUTBOX}) VALUES ({marks(_OUTBOX)})"
 def add_events(
     db: sqlite3.Connection, at: int, guild_id: int, member_id: int | None, bodies: Iterable[KnownEvent]
 ) -> None:
-    """Append events of one server, and of one member unless `member_id` is None."""
+    """Append events of one server, and of one of its members unless `member_id` is None."""
     db.executemany(
         _INSERT,
         [
@@ -60,14 +60,17 @@ def add_subscription_events(
     *,
     revoked: bool = False,
 ) -> None:
-    """Append the events that lead from the recorded subscription to the new one. `who`: as in Change."""
+    """Append the events that lead from a subscription's recorded state to its new one.
+
+    `who`: the author of the change, as in Change.who. `revoked`: an admin's block ended the subscription.
+    """
     if new.binding is not None:
         found = decide_events(old, new, plans, by=person(who), revoked=revoked)
         add_events(db, at, new.binding.guild_id, new.binding.member_id, found)
 
 
 def add_role_events(db: sqlite3.Connection, changes: Iterable[Change]) -> None:
-    """Append an event for the roles that each of these changes gave and took."""
+    """Append one event for the roles that each change gave, and one for the roles that it took."""
     for change in changes:
         if change.guild_id is not None:
             given = [AccessGiven(roles=change.given, why=change.why)] if change.given else []
@@ -76,7 +79,7 @@ def add_role_events(db: sqlite3.Connection, changes: Iterable[Change]) -> None:
 
 
 def add_decisions(db: sqlite3.Connection, overrides: Iterable[Override], at: int) -> None:
-    """Append an event for each new decision of admins."""
+    """Append an event for each new decision of an admin."""
     for rows in _by_decision(overrides):
         kind = GrantMade if rows[0].kind is OverrideKind.GRANT else RevocationMade
         body = kind(by=rows[0].by, reason=rows[0].reason, **_decided(rows))
@@ -84,7 +87,7 @@ def add_decisions(db: sqlite3.Connection, overrides: Iterable[Override], at: int
 
 
 def add_lifted(db: sqlite3.Connection, lifted: Iterable[Override], by: int, reason: str, at: int) -> None:
-    """Append an event for each decision that was lifted."""
+    """Append an event for each decision that an admin has lifted."""
     for rows in _by_decision(lifted):
         kind = GrantWithdrawn if rows[0].kind is OverrideKind.GRANT else RevocationLifted
         add_events(
@@ -130,7 +133,7 @@ def add_plan_event(db: sqlite3.Connection, old: Plan | None, new: Plan, who: str
 
 
 def person(who: str) -> int | None:
-    """The Discord id of the person who made a change; None if nobody asked Dues for it."""
+    """Return the Discord id of the person who made a change, or None if the bot or a provider made it."""
     return int(who) if who.isdecimal() else None
 
 
@@ -178,8 +181,11 @@ def _event(row: Row) -> OutboxEvent:
 
 
 def _body(type_: str, version: int, facts: str) -> OutboxBody:
-    """The body of an event; UnknownEvent for one of a later version, so that it does not hold up those
-    behind it."""
+    """Build the body of an event from its stored fields.
+
+    Returns UnknownEvent for a type or version that this program does not know, so that it does not block the
+    events behind it.
+    """
     known = OUTBOX_TYPES.get(type_)
     if known is None or known.version != version:
         return UnknownEvent(type=type_, version=version)
@@ -190,7 +196,10 @@ def _body(type_: str, version: int, facts: str) -> OutboxBody:
 
 
 def _packed(value: object) -> object:
-    """The fields of an event that differ from their defaults: most are empty, and rows are kept for good."""
+    """Return an event's fields without those that have their default value.
+
+    Most fields are empty, and the rows are kept for good.
+    """
     if isinstance(value, tuple):
         return [_packed(one) for one in value]
     if not is_dataclass(value):

@@ -1,4 +1,4 @@
-"""Public cards with the plans of a server."""
+"""Queries for panels: public messages that show the plans of a server."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def record_panel_removed(db: sqlite3.Connection, panel: Panel) -> None:
 
 
 def outdate_panel(db: sqlite3.Connection, guild_id: int, at: int) -> None:
-    """Let the server's card, if there is one, be edited: its plans have changed."""
+    """Queue the server's panel, if it has one, to be edited because its plans have changed."""
     db.execute(
         "UPDATE panels SET version = version + 1, attempts = 0, next_try_at = min(next_try_at, ?)"
         " WHERE guild_id = ?",
@@ -61,7 +61,7 @@ def outdate_panel(db: sqlite3.Connection, guild_id: int, at: int) -> None:
 
 
 def outdate_panels_of(db: sqlite3.Connection, price: Price) -> None:
-    """Let the cards of all servers that sell this price be edited: the price has changed."""
+    """Queue the panels of all servers that sell this price to be edited because the price has changed."""
     db.execute(
         "UPDATE panels SET version = version + 1, attempts = 0, next_try_at = 0 WHERE guild_id IN ("
         "SELECT guild_id FROM plan_prices WHERE provider = ? AND account = ? AND price_id = ?)",

@@ -1,4 +1,4 @@
-"""Plans, prices and the settings of servers."""
+"""Queries for plans, their prices, and the settings of servers."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _name_is_taken(db: sqlite3.Connection, plan: Plan) -> bool:
 
 
 def _require_room(db: sqlite3.Connection, old: Plan | None, new: Plan) -> None:
-    """Raise Conflict if a new plan or new prices would exceed what a server may have."""
+    """Raise Conflict if the new plan or its new prices would exceed what one server may have."""
     plans = db.execute("SELECT count(*) FROM plans WHERE guild_id = ?", (new.guild_id,)).fetchone()[0]
     if old is None and plans >= MOST_PLANS:
         raise Conflict(Text("error.too_many_plans", most=MOST_PLANS))
@@ -111,7 +111,7 @@ def _require_room(db: sqlite3.Connection, old: Plan | None, new: Plan) -> None:
 
 
 def _require_free(db: sqlite3.Connection, plan: Plan) -> None:
-    """Raise Conflict if another plan of the server has or had one of the prices."""
+    """Raise Conflict if another plan of the server sells, or once sold, one of this plan's prices."""
     for named in (*plan.prices, *plan.former_prices):
         if taken := db.execute(_TAKEN, (plan.guild_id, *named.key, plan.id)).fetchone():
             title, price_id = display_name(named.provider), Verbatim(named.id)
@@ -119,7 +119,7 @@ def _require_free(db: sqlite3.Connection, plan: Plan) -> None:
 
 
 def _former(old: Plan | None, new: Plan) -> tuple[Price, ...]:
-    """The former prices: those already named, and those that this change takes off sale."""
+    """Return the plan's former prices, including those that this change takes off sale."""
     on_sale = {p.key for p in new.prices}
     given = (*new.former_prices, *(old.prices if old else ()))
     return tuple({p.key: p for p in given if p.key not in on_sale}.values())
@@ -164,7 +164,7 @@ def _put_prices(db: sqlite3.Connection, plan_id: int, plan: Plan) -> None:
 
 
 def _giving(plan: Plan) -> tuple[object, ...]:
-    """The part of a plan that decides who gets which roles."""
+    """Return the parts of a plan that decide who gets which roles, for comparison."""
     prices = frozenset((p.key, p.product_id) for p in (*plan.prices, *plan.former_prices))
     return (frozenset(plan.role_ids), prices, plan.removed_at is None)
 
@@ -207,7 +207,7 @@ def load_plans(db: sqlite3.Connection, guild_id: int, *, removed: bool = False) 
 
 
 def load_plans_by_id(db: sqlite3.Connection, ids: Collection[int]) -> list[Plan]:
-    """The plans with these ids, in the order in which they were added."""
+    """Load the plans with these ids, in the order in which they were added."""
     return list(_load(db, "id IN (SELECT value FROM json_each(?))", to_json(list(ids))))
 
 
@@ -222,7 +222,7 @@ def _load(db: sqlite3.Connection, which: str, value: int | str) -> tuple[Plan, .
 # Read with every member and rarely changed; building the objects each time took half of the read.
 @lru_cache(maxsize=64)
 def _plans(rows: tuple[Row, ...], priced: tuple[Row, ...]) -> tuple[Plan, ...]:
-    """Plans from the columns of `_PLAN` and `_PRICES_OF`."""
+    """Build plans from rows with the columns of `_PLAN` and `_PRICES_OF`."""
     prices: defaultdict[tuple[int, int], list[Price]] = defaultdict(list)
     for plan_id, on_sale, *columns in priced:
         prices[plan_id, on_sale].append(price(tuple(columns)))

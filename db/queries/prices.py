@@ -1,4 +1,4 @@
-"""Prices, and the plans and servers that sell them."""
+"""Queries for prices, and for the plans and servers that sell them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The queue of members to reconcile: queued, retried, due by time, parked, and checked from time to time."""
+"""Queries for the queue of members whose roles must be compared with their subscriptions.
+
+Members are queued by a change, by time or by a regular check; retried after a failure; and parked if their
+roles cannot be set.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +56,7 @@ _WATCHED = """
 
 
 def enqueue(db: sqlite3.Connection, members: Iterable[Binding], why: str, at: int) -> None:
-    """Queue members to be reconciled. A new reason is due at once, even while an older one is postponed."""
+    """Queue members to be reconciled. They become due at once, even if they were postponed."""
     db.executemany(
         "INSERT INTO members (guild_id, member_id, version, why, marked_at, next_try_at)"
         " VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT (guild_id, member_id) DO UPDATE SET version = version + 1,"
@@ -63,7 +67,7 @@ def enqueue(db: sqlite3.Connection, members: Iterable[Binding], why: str, at: in
 
 
 def record_queued_members(db: sqlite3.Connection, members: Sequence[Binding], why: str, at: int) -> None:
-    """Queue members, also those that were parked because their roles could not be set."""
+    """Queue members to be reconciled, including those parked because their roles could not be set."""
     enqueue(db, members, why, at)
     db.executemany(
         f"UPDATE members SET parked = NULL WHERE {_THE_ONE} AND parked IS NOT NULL",
@@ -129,7 +133,10 @@ def _is_watched(db: sqlite3.Connection, queued: QueuedMember, at: int) -> bool:
 def record_reconcile_failed(
     db: sqlite3.Connection, queued: QueuedMember, error: str, next_try_at: int
 ) -> None:
-    """Postpone a member, unless a new reason has queued them again in the meantime."""
+    """Count a failed attempt to reconcile a member, and postpone the next to `next_try_at` (unix seconds).
+
+    If a new reason has queued the member again in the meantime, the next attempt is not postponed.
+    """
     db.execute(
         "UPDATE members SET attempts = attempts + 1, error = ?,"
         f" next_try_at = iif(version = ?, ?, next_try_at) WHERE {_THE_ONE} AND next_try_at IS NOT NULL",
@@ -138,8 +145,10 @@ def record_reconcile_failed(
 
 
 def try_again(db: sqlite3.Connection, key: SubscriptionKey | None, at: int) -> None:
-    """Retry a postponed member that may have been waiting for this subscription, even if its data did not
-    change."""
+    """Retry the owner of this subscription at once if an earlier attempt was postponed.
+
+    The attempt may have been waiting for this subscription, even if the subscription did not change.
+    """
     if key is None:
         return
     db.execute(
@@ -151,7 +160,7 @@ def try_again(db: sqlite3.Connection, key: SubscriptionKey | None, at: int) -> N
 
 
 def record_due(db: sqlite3.Connection, at: int) -> int:
-    """Queue members whose moment has come, at most AT_ONCE of them."""
+    """Queue up to AT_ONCE members whose due time has come, and their subscriptions; return their number."""
     forget_old(db, at)
     rows = db.execute(
         "SELECT guild_id, member_id, due_at FROM members WHERE due_at <= ? ORDER BY due_at LIMIT ?",
@@ -169,8 +178,11 @@ def record_due(db: sqlite3.Connection, at: int) -> int:
 
 
 def _living(db: sqlite3.Connection, member: Binding, due_at: int) -> list[SubscriptionKey]:
-    """The member's subscriptions that have not ended, and those paid until `due_at` or longer, so that the
-    member is told when their time ends."""
+    """Return the keys of the member's subscriptions that matter at `due_at` (unix seconds).
+
+    Includes subscriptions that have not ended, and ended ones that were paid for until `due_at` or longer, so
+    that the member is notified when the paid time is over.
+    """
     rows = db.execute(
         "SELECT provider, account, id FROM subscriptions WHERE member_id = ? AND guild_id = ?"
         " AND (status <> 'ended' OR paid_through >= ?)",

@@ -1,4 +1,4 @@
-"""Subscriptions of a restored ledger that the providers have not confirmed yet."""
+"""Queries for subscriptions of a restored ledger that are on hold until their provider confirms them."""
 
 from __future__ import annotations
 
@@ -76,8 +76,10 @@ def record_looked(db: sqlite3.Connection, keys: Sequence[SubscriptionKey], at: i
 def _let_go(
     db: sqlite3.Connection, provider: str, account: str, rows: Iterable[tuple[int, int, int]], at: int
 ) -> None:
-    """Release subscriptions that were checked; while their provider's disputes are not listed yet, only
-    note it."""
+    """Release fetched subscriptions from hold, and queue their members to be reconciled.
+
+    While the provider's disputes have not been listed yet, only record that the subscriptions were fetched.
+    """
     here = (provider, account)
     wait = db.execute(f"SELECT 1 FROM unasked_providers WHERE {_HOME} AND disputes = 1", here).fetchone()
     numbers = [(row[0],) for row in rows]
@@ -98,7 +100,7 @@ def record_swept(db: sqlite3.Connection, provider: str, account: str) -> None:
 
 
 def record_waiting(db: sqlite3.Connection, keys: Sequence[SubscriptionKey]) -> None:
-    """Queue subscriptions before all others, which became due at some real moment."""
+    """Queue subscriptions to be fetched before all others, because a member is waiting for them."""
     record_stale(db, keys, "a member waits for it", 0, Priority.PERSON)
 
 
@@ -107,7 +109,7 @@ def load_unasked_intent(db: sqlite3.Connection, intent_id: str) -> bool:
 
 
 def unasked_of(db: sqlite3.Connection, member_id: int) -> set[SubscriptionKey]:
-    """The keys of a person's subscriptions that are on hold."""
+    """Return the keys of the member's subscriptions that are on hold after a restore."""
     if db.execute("SELECT 1 FROM unasked WHERE row > 0 LIMIT 1").fetchone() is None:
         return set()
     rows = db.execute(
@@ -128,14 +130,17 @@ def is_unasked(db: sqlite3.Connection, key: SubscriptionKey) -> bool:
 
 
 def hold(sub: Subscription, unasked: Container[SubscriptionKey]) -> Subscription:
-    """The subscription as the rules should see it: unknown while on hold, disputes included."""
+    """Return the subscription as the rules should treat it: with an unknown status while it is on hold.
+
+    Its dispute is hidden as well.
+    """
     if sub.key not in unasked:
         return sub
     return replace(sub, status=Status.UNKNOWN, dispute=DisputeState.NONE)
 
 
 def look(db: sqlite3.Connection, key: SubscriptionKey, at: int) -> None:
-    """Take a subscription off the list of those that a restored ledger must fetch first."""
+    """Release a subscription that was on hold after a restore, now that it has been fetched."""
     row = db.execute(
         "SELECT row, guild_id, member_id FROM subscriptions WHERE provider = ? AND account = ? AND id = ?"
         " AND row IN (SELECT row FROM unasked)",

@@ -64,17 +64,17 @@ Row = tuple[Any, ...]
 
 
 def marks(columns: str) -> str:
-    """A placeholder for each column, such as '?, ?'."""
+    """Return SQL placeholders for a list of columns, such as '?, ?'."""
     return ", ".join("?" * (columns.count(",") + 1))
 
 
 def key_row(key: SubscriptionKey) -> Row:
-    """The key's columns: provider, account, id."""
+    """Convert a subscription's key to its columns: provider, account, id."""
     return (key.provider, key.account, key.id)
 
 
 def subscription_row(sub: Subscription) -> Row:
-    """A row in the order of SUBSCRIPTION."""
+    """Convert a subscription to a row with the columns of SUBSCRIPTION."""
     binding = (sub.binding.guild_id, sub.binding.member_id) if sub.binding else (None, None)
     return (
         *key_row(sub.key),
@@ -100,13 +100,16 @@ def subscription_row(sub: Subscription) -> Row:
 
 
 def sold(items: Iterable[Item]) -> str:
-    """The fields of each item that identify its plan, as compact JSON. Items with quantity 0 are left out."""
+    """Return the fields that identify each item's plan, as compact JSON.
+
+    Items with quantity 0 are left out.
+    """
     prices = [item.price for item in items if item.quantity]
     return to_json([(price.id, price.product_id, price.provider, price.account) for price in prices])
 
 
 def sold_prices(text: str) -> list[Price]:
-    """The prices in `sold`, with only the fields that identify a plan."""
+    """Build prices from the JSON that `sold` returns. Only the fields that identify a plan are filled in."""
     return [
         Price(where, account, name, product, 0, "", "")
         for name, product, where, account in orjson.loads(text)
@@ -114,7 +117,7 @@ def sold_prices(text: str) -> list[Price]:
 
 
 def subscription(row: Row) -> Subscription:
-    """A subscription from the columns of SUBSCRIPTION."""
+    """Build a subscription from a row with the columns of SUBSCRIPTION."""
     provider, account, id_, customer, status, provider_status, items, *rest = row
     *rest, dispute, guild, member, terms, needs_action, bound_by = rest
     fields: Row = (
@@ -140,20 +143,20 @@ _read_terms = Decoder(Terms).decode
 
 
 def event_row(event: Event) -> Row:
-    """A row in the order of EVENT."""
+    """Convert an event to a row with the columns of EVENT."""
     subject = (event.subject.kind, event.subject.id) if event.subject else (None, None)
     return (event.provider, event.account, event.id, event.kind, *subject, event.occurred_at)
 
 
 def event(row: Row) -> Event:
-    """An event from the columns of EVENT."""
+    """Build an event from a row with the columns of EVENT."""
     provider, account, id_, kind, subject_kind, subject_id, occurred_at = row
     subject = None if subject_kind is None else Subject(subject_kind, subject_id)
     return Event(provider, account, id_, kind, subject, occurred_at)
 
 
 def override(row: Row) -> Override:
-    """An override from the columns of OVERRIDE."""
+    """Build an override from a row with the columns of OVERRIDE."""
     id_, decision, guild, member, plan, kind, *rest, keys = row
     barred = tuple(SubscriptionKey(*key) for key in orjson.loads(keys))
     fields: Row = (id_, decision, guild, member, plan, OverrideKind(kind), *rest, barred)
@@ -161,7 +164,7 @@ def override(row: Row) -> Override:
 
 
 def intent_row(intent: Intent) -> Row:
-    """A row in the order of INTENT."""
+    """Convert an intent to a row with the columns of INTENT."""
     refunded = (intent.refunded.amount, intent.refunded.currency) if intent.refunded else (None, None)
     return (
         intent.id,
@@ -181,7 +184,7 @@ def intent_row(intent: Intent) -> Row:
 
 
 def intent(row: Row) -> Intent:
-    """An intent from the columns of INTENT."""
+    """Build an intent from a row with the columns of INTENT."""
     id_, kind, provider, account, subscription_id, by, reason, created_at, state, *rest = row
     attempts, next_attempt_at, payment_id, amount, currency, outcome, receipt = rest
     return Intent(
@@ -202,8 +205,10 @@ def intent(row: Row) -> Intent:
 
 
 def price_row(price: Price) -> Row:
-    """A row in the order of PRICE. A price without an amount is never on sale, so its stored amount is
-    never shown."""
+    """Convert a price to a row with the columns of PRICE.
+
+    A missing amount is stored as 0. Such a price is never on sale, so nobody sees the 0.
+    """
     return (
         price.provider,
         price.account,
@@ -221,29 +226,29 @@ def price_row(price: Price) -> Row:
 
 
 def price(row: Row) -> Price:
-    """A price from the columns of PRICE."""
+    """Build a price from a row with the columns of PRICE."""
     *rest, active, setup_fee, steps = row
     fields: Row = (*rest, bool(active), setup_fee, _read_steps(steps) if steps else ())
     return Price(*fields)
 
 
 def parked_row(reasons: Iterable[Text | str]) -> str | None:
-    """The reasons why a member's roles cannot be set, one per line; None if there are none."""
+    """Join the reasons why a member's roles cannot be set, one per line; return None if there are none."""
     return "\n".join(map(to_stored, reasons)) or None
 
 
 def parked_reasons(parked: str | None) -> Reasons:
-    """The reasons from the form that `parked_row` stores."""
+    """Parse the reasons that `parked_row` has joined."""
     return tuple(map(from_stored, parked.split("\n"))) if parked else ()
 
 
 def to_json(value: Any) -> str:
-    """JSON text of a value, which may contain dataclasses."""
+    """Serialize a value, which may contain dataclasses, to JSON text."""
     return orjson.dumps(value).decode()
 
 
 def change(row: Row) -> Change:
-    """A change from the columns of CHANGE."""
+    """Build a change from a row with the columns of CHANGE."""
     return Change(*row)
 
 

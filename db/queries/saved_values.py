@@ -1,4 +1,4 @@
-"""Named values."""
+"""Queries for single values that are stored by name, such as the time of a restore."""
 
 from __future__ import annotations
 

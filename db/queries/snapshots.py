@@ -1,4 +1,4 @@
-"""Records the result of one fetch at the provider."""
+"""Queries that record the result of fetching a subscription from its provider."""
 
 from __future__ import annotations
 
@@ -94,10 +94,10 @@ def _is_revoked(db: sqlite3.Connection, sub: Subscription, whose: Binding, plans
 
 
 def _as_known(db: sqlite3.Connection, old: Subscription | None, new: Subscription) -> Subscription | None:
-    """The recorded subscription to merge with.
+    """Return the recorded subscription with which to merge the fetched one.
 
-    A restored ledger may show an old debt that was paid since; if the provider's debt is more recent, the
-    old one is left out.
+    A ledger restored from a backup may record an unpaid period that has been paid since. If the provider
+    reports a later unpaid period, the recorded one is dropped.
     """
     since = old.unpaid_since if old else None
     if old is None or since is None or (new.unpaid_since or 0) <= since:

@@ -1,4 +1,4 @@
-"""Recorded subscriptions, their owners, and the checkouts that led to them."""
+"""Queries for subscriptions, their owners, and the checkouts that led to them."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ _KNOWN = f"""
 def put(db: sqlite3.Connection, old: Subscription | None, new: Subscription) -> None:
     """Insert or update a subscription; `old` is its recorded state.
 
-    Only changed columns are written, because naming a column in an UPDATE rewrites all its indexes even
-    if its value is the same.
+    Only changed columns are written, because naming a column in an UPDATE rewrites all its indexes even if
+    its value is the same.
     """
     if old is None:
         db.execute(_INSERT, (*subscription_row(new), sale_of(db, new.items)))
@@ -78,7 +78,7 @@ def put(db: sqlite3.Connection, old: Subscription | None, new: Subscription) -> 
 
 
 def sale_of(db: sqlite3.Connection, items: Iterable[Item]) -> int:
-    """The number of the sale with these items, created if necessary."""
+    """Return the id of the `sales` row for these items, and insert the row if it is missing."""
     what = (sold(items),)
     db.execute("INSERT INTO sales (sold) VALUES (?) ON CONFLICT (sold) DO NOTHING", what)
     return int(db.execute("SELECT id FROM sales WHERE sold = ?", what).fetchone()[0])
@@ -197,7 +197,10 @@ def load_paying(
 
 
 def load_homes(db: sqlite3.Connection, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
-    """Step from one account to the next in the index, without reading the subscriptions of each."""
+    """Load up to `limit` pairs of provider and account that have subscriptions and follow `after`.
+
+    Steps through the index from one account to the next, without reading the subscriptions in between.
+    """
     found: list[tuple[str, str]] = []
     while len(found) < limit and (home := db.execute(_NEXT_HOME, (found or [after])[-1]).fetchone()):
         found.append(tuple(home))
@@ -236,7 +239,7 @@ def load_managed(db: sqlite3.Connection, guild_id: int, member_id: int) -> list[
 
 
 def tie(db: sqlite3.Connection, sub: Subscription, binding: Binding, at: int) -> None:
-    """Record which member a customer belongs to; one who belongs to another member stays theirs."""
+    """Record which member a customer belongs to, unless the customer belongs to another member already."""
     db.execute(
         "INSERT INTO customers (provider, account, id, member_id, tied_at) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (provider, account, id) DO UPDATE SET tied_at = excluded.tied_at"
@@ -246,7 +249,7 @@ def tie(db: sqlite3.Connection, sub: Subscription, binding: Binding, at: int) ->
 
 
 def note_free_days(db: sqlite3.Connection, binding: Binding, role_ids: Iterable[int]) -> None:
-    """Record that the member had free days for these roles, so that they get none again."""
+    """Record that the member has had trial days for these roles, so that they get no further ones."""
     db.executemany(
         "INSERT INTO free_days (guild_id, member_id, role_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         [(binding.guild_id, binding.member_id, role_id) for role_id in role_ids],

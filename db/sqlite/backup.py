@@ -1,4 +1,4 @@
-"""Backups of a ledger in use, and restoring one."""
+"""Backs up a ledger, even one that is in use, and restores a backup."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ STEPS = 10_000  # SQLite's steps between two checks whether a backup was cancell
 
 
 async def backup(source: Path, target: Path, at: int | None = None) -> None:
-    """Run `back_up` on a thread, so that nothing else waits; cancelling the task ends the backup."""
+    """Run `back_up` on a thread, so that the event loop is not blocked.
+
+    Cancelling the task abandons the backup.
+    """
     ended = threading.Event()
     try:
         await asyncio.to_thread(back_up, source, target, at, ended.is_set)
@@ -35,11 +38,13 @@ async def backup(source: Path, target: Path, at: int | None = None) -> None:
 def back_up(
     source: Path, target: Path, at: int | None = None, ended: Callable[[], bool] = lambda: False
 ) -> None:
-    """Copy the state committed at one moment, even while the ledger is in use.
+    """Copy the ledger's committed state to a new file, even while the ledger is in use.
 
-    `at`: that moment; the copy is abandoned as soon as `ended` returns True.
+    `at`: the current time in unix seconds, recorded as the time of the last backup; None records nothing.
+    `ended`: polled while copying; the backup is abandoned once it returns True.
 
-    Conflict if the target exists; LedgerError if the ledger cannot be read or the copy cannot be written.
+    Raises Conflict if the target exists, and LedgerError if the ledger cannot be read or the copy cannot be
+    written.
     """
     if not target.parent.is_dir():
         raise LedgerUnavailable(f"There is no folder {target.parent.absolute()}. Make it, or name another.")
@@ -67,14 +72,14 @@ def _told() -> Iterator[None]:
 
 
 def _note(ledger: Path, at: int) -> None:
-    """Store when the ledger was last copied, in a file next to it."""
+    """Record the time of the last backup, `at` (unix seconds), in a file next to the ledger."""
     descriptor = open_private(beside(ledger, ".backup"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     with os.fdopen(descriptor, "w") as file:
         file.write(f"{at}\n")
 
 
 def last_backup(ledger: Path) -> int | None:
-    """Return when the ledger was last backed up, in unix seconds; None if not known."""
+    """Return the time of the ledger's last backup, in unix seconds; None if it is not known."""
     try:
         return int(beside(ledger, ".backup").read_text("ascii"))
     except (OSError, ValueError):
@@ -83,18 +88,22 @@ def last_backup(ledger: Path) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A restored backup. `kept`: path of the ledger that it replaced, if there was one."""
+    """The result of a restore.
+
+    `subscriptions`: their number in the backup. `kept`: the new path of the former ledger; None if there was
+    none.
+    """
 
     subscriptions: int
     kept: Path | None
 
 
 def restore(source: Path, ledger: Path, stamp: str) -> Restored:
-    """Replace the ledger by a backup, marked so that nothing is given before the providers were asked.
+    """Replace the ledger with a backup, marked so that the bot asks the providers before it gives any role.
 
-    The replaced ledger and SQLite's files next to it are kept under a name that contains `stamp`. Conflict if
-    there is no such backup; LedgerHeld while a bot runs; LedgerDamaged, LedgerTooNew or LedgerNoRoom if the
-    backup cannot be used. In all these cases nothing was changed.
+    The former ledger and its side files are kept under a name that contains `stamp`. Raises Conflict if there
+    is no such backup; LedgerHeld if a bot is running; LedgerDamaged, LedgerTooNew or LedgerNoRoom if the
+    backup cannot be used. In all these cases nothing is changed.
     """
     if not source.is_file():
         raise Conflict(f"There is no file {source.absolute()}.")
@@ -139,15 +148,17 @@ def _tables(db: sqlite3.Connection) -> set[str]:
 
 
 def _mark(part: Path) -> int:
-    """Mark the copy as restored; returns the number of its subscriptions."""
+    """Mark the copy as restored, and return the number of its subscriptions."""
     with closing(sqlite3.connect(part, isolation_level=None)) as db:
         record_value(db, OLDER, "restored")
         return int(db.execute("SELECT count(*) FROM subscriptions").fetchone()[0])
 
 
 def _move_away(ledger: Path, stamp: str) -> Path | None:
-    """Rename the old ledger and its side files, which keep their endings so that SQLite finds them
-    together; the ledger itself goes last. Returns its new path, or None if there was no ledger."""
+    """Rename the old ledger and its side files; return the ledger's new path, or None if there was no ledger.
+
+    The side files keep their endings, so that SQLite still finds them. The ledger itself is renamed last.
+    """
     kept = beside(ledger, f".before-{stamp}")
     for ending in ("-wal", "-shm", "-journal", ""):
         part = beside(ledger, ending)

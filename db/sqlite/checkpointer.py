@@ -18,12 +18,12 @@ _COPY = "PRAGMA wal_checkpoint(PASSIVE)"
 
 
 class WalCheckpointer:
-    """Runs checkpoints on a connection of its own.
+    """Runs checkpoints on its own connection.
 
-    By default SQLite runs a checkpoint within a commit, which then takes 4 to 8 ms instead of 0.3 and delays
-    everything behind it: at 1,000 notifications a second this caused eight of the sixteen slowest (bench/).
-    Only the pages written during the checkpoint are left to the writer, between two groups; after that the
-    whole log is copied, and SQLite starts it again from the beginning.
+    By default SQLite runs a checkpoint within a commit, which then takes 4 to 8 ms instead of 0.3 ms and
+    delays everything behind it. At 1,000 notifications a second, this caused eight of the sixteen slowest
+    (bench/). The writer itself only copies the pages written during the checkpoint, between two groups. Once
+    the whole log has been copied, SQLite starts it again from the beginning.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,14 +32,17 @@ class WalCheckpointer:
         self._copying: asyncio.Task[None] | None = None
 
     def changed(self, writer: GroupCommitConnection) -> None:
-        """Start a checkpoint if enough was written. Call it on the event loop after every commit."""
+        """Start a checkpoint if enough was written since the last one.
+
+        Call it on the event loop after every commit.
+        """
         if writer.done >= self._next:
             self._next = writer.done + MANY
             if self._copying is None or self._copying.done():
                 self._copying = asyncio.create_task(self._copy(writer), name="copier")
 
     async def close(self) -> None:
-        """Finish a running checkpoint and start no more."""
+        """Wait for a running checkpoint to finish, and start no more."""
         self._next = math.inf
         if self._copying is not None:
             await self._copying

@@ -1,4 +1,4 @@
-"""Copies of a ledger, complete and readable only by their owner from the moment they have their name."""
+"""Makes copies of a ledger that are complete and private as soon as they appear under their name."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from db.sqlite.private_files import beside, make_folder, open_private
 
 
 def copy_into(db: sqlite3.Connection, target: Path, *, replace: bool = False) -> None:
-    """Copy the currently committed state. The target appears only once it is complete and on disk.
+    """Copy the committed state to a file, which appears only once it is complete and on disk.
 
-    Conflict if the target exists and `replace` is not set; LedgerUnavailable or sqlite3.Error if it cannot be
-    written.
+    Raises Conflict if the target exists and `replace` is False; LedgerUnavailable or sqlite3.Error if it
+    cannot be written.
     """
     if target.exists() and not replace:
         raise Conflict(f"{target} is there already. Name another file for the backup.")
@@ -49,7 +49,7 @@ def _told(target: Path) -> Iterator[None]:
 
 
 def settle(part: Path, target: Path) -> None:
-    """Give a complete file its final name, durably."""
+    """Flush a complete file to disk, and give it its final name."""
     with part.open("rb+") as file:
         os.fsync(file.fileno())
     part.replace(target)
@@ -57,7 +57,7 @@ def settle(part: Path, target: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable, if the system can do that."""
+    """Flush a folder's file names to disk; does nothing on systems that cannot do that."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -67,6 +67,6 @@ def sync_folder(folder: Path) -> None:
 
 
 def connect(path: Path) -> closing[sqlite3.Connection]:
-    """A read-only connection to an existing file that others may be using."""
+    """Open a read-only connection to an existing file, which others may be using."""
     address = f"{path.absolute().as_uri()}?mode=ro"
     return closing(sqlite3.connect(address, uri=True, isolation_level=None, timeout=30))

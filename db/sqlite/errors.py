@@ -31,12 +31,12 @@ _UNAVAILABLE = {
 
 
 def is_of_file(error: Exception) -> bool:
-    """True if the file is at fault, so that every operation fails, not only this one."""
+    """Return True if the ledger's file is at fault, so that every operation would fail."""
     return _primary(error) in _DAMAGED | _UNAVAILABLE
 
 
 def fault_of(error: Exception) -> DuesError:
-    """The error to raise instead; errors of billing.errors are returned unchanged."""
+    """Return the error to raise instead; errors of billing.errors are returned unchanged."""
     if isinstance(error, DuesError):
         return error
     code = _primary(error)
@@ -64,8 +64,10 @@ _MISPLACED = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISD
 
 @contextmanager
 def opening(path: Path) -> Iterator[None]:
-    """Translate an error while opening a ledger to a message for the operator that names the path.
-    LedgerUnavailable ends the program with PASSES if the cause may pass by itself."""
+    """Translate an error raised while a ledger is opened to a message that names the path, for the operator.
+
+    If the cause may pass by itself, the LedgerUnavailable that is raised has the exit code PASSES.
+    """
     try:
         yield
     except LedgerUnavailable as error:

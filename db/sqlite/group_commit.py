@@ -1,5 +1,4 @@
-"""A connection whose operations queue up and share transactions: group commit
-(docs/decisions/0005-one-writer.md)."""
+"""A connection that collects operations and commits them together (docs/decisions/0005-one-writer.md)."""
 
 from __future__ import annotations
 
@@ -38,9 +37,9 @@ class _PendingOperation:
 class _BatchingConnection(sqlite3.Connection):
     """A connection whose `commit` runs all waiting operations as one transaction and then answers them.
 
-    aiosqlite runs `commit` on its thread, so a whole group takes one hop between threads. Because the group
-    is collected and answered on that thread and not on the event loop, it includes operations that arrived
-    during the hop, and answers come one turn of the loop earlier: a tenth more notifications at 16
+    aiosqlite runs `commit` on its thread, so a whole group takes one hop between threads. The group is
+    collected and answered on that thread, not on the event loop, so it includes operations that arrived
+    during the hop, and answers come one turn of the loop earlier. This gives a tenth more notifications at 16
     connections (bench/).
     """
 
@@ -68,10 +67,10 @@ class _BatchingConnection(sqlite3.Connection):
         self.answer(group, failed, changed)
 
     def _transact(self, group: tuple[_PendingOperation, ...], *, apart: bool = False) -> None:
-        """Run and commit the group.
+        """Run all operations of a group in one transaction, and commit it.
 
-        `apart`: an operation that fails is undone alone. It is tried without at first: a savepoint for
-        each operation costs a tenth of the rate at which events are stored.
+        `apart`: give each operation a savepoint, so that one that fails is undone alone. Savepoints would
+        cost a tenth of the rate at which events are stored, so the first attempt runs without them.
         """
         try:
             self.execute("BEGIN" if self.only_reads else "BEGIN IMMEDIATE")
@@ -102,12 +101,12 @@ class _BatchingConnection(sqlite3.Connection):
 
 
 def address(path: Path, mode: str) -> str:
-    """The URI of an existing file. `mode` is ro or rw, optionally with further parameters for SQLite."""
+    """Return the SQLite URI of a file. `mode`: ro or rw, and further URI parameters if needed."""
     return f"{path.absolute().as_uri()}?mode={mode}"
 
 
 class GroupCommitConnection:
-    """A connection to the ledger.
+    """A connection to the ledger that commits queued operations in groups.
 
     `run` queues an operation and returns its result once its transaction is over.
     """
@@ -135,8 +134,11 @@ class GroupCommitConnection:
         on_change: OnChange = lambda: None,
         count: WriteCount | None = None,
     ) -> GroupCommitConnection:
-        """Connect, and `prepare` the connection on its own thread before anything else. `count` counts the
-        transactions that change something. `mode`: as in `address`."""
+        """Open a connection, and run `prepare` on it before any other operation, on the connection's thread.
+
+        `mode`: as in `address`. `on_change`: called on the event loop after each commit that changed
+        something. `count`: counts the transactions that change something.
+        """
         made: list[_BatchingConnection] = []
         failed: list[Exception] = []
 
@@ -167,9 +169,9 @@ class GroupCommitConnection:
     async def run(
         self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The operation's result, once it is durable.
+        """Run an operation in a transaction, and return its result once that is durable.
 
-        Raises the operation's own error, or that of the transaction as a LedgerError.
+        Raises the operation's own error, or a LedgerError if the transaction fails.
         """
         if not self._open:
             raise LedgerUnavailable(detail="the ledger is closed")
@@ -179,7 +181,7 @@ class GroupCommitConnection:
         return await answer
 
     async def between(self, statement: str) -> None:
-        """Run a statement between two groups, outside a transaction."""
+        """Run a statement between two groups, outside any transaction."""
         await self._db.execute_fetchall(statement)
 
     async def close(self) -> None:
@@ -209,7 +211,7 @@ class GroupCommitConnection:
 def _answer_some(
     loop: asyncio.AbstractEventLoop, group: tuple[_PendingOperation, ...], failed: Exception | None
 ) -> None:
-    """Answer the first AT_ONCE callers now, and the others in later turns of the loop."""
+    """Answer the first AT_ONCE callers now, and the others in later turns of the event loop."""
     for waiting in group[:AT_ONCE]:
         error = failed or waiting.error
         if waiting.answer.done():

@@ -1,4 +1,4 @@
-"""Read-only access to a ledger: nothing in it changes, and no files appear next to it."""
+"""Read-only access to a ledger that changes nothing in it and creates no files next to it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from db.sqlite.schema import (
 
 
 class InspectedLedger(SqliteLedger):
-    """The committed state of a ledger, for reading.
+    """A ledger that is open for reading only.
 
-    `schema`: the file's schema version, 0 if it is empty; `newest`: the version to which this program
-    would migrate it. If they differ, read nothing else.
+    `schema`: the file's schema version, 0 if it is empty. `newest`: the version to which this program would
+    migrate it. If the two differ, read nothing else.
     """
 
     def __init__(self, path: Path, reader: GroupCommitConnection, schema: int) -> None:
@@ -43,9 +43,9 @@ class InspectedLedger(SqliteLedger):
 
 @asynccontextmanager
 async def looking(path: Path) -> AsyncIterator[InspectedLedger]:
-    """Open a ledger for reading.
+    """Open a ledger for reading while the context lasts.
 
-    LedgerHeld if a bot is using it; LedgerDamaged; LedgerTooNew; LedgerNoRoom if a migration would not
+    Raises LedgerHeld if a bot is using it; LedgerDamaged; LedgerTooNew; LedgerNoRoom if a migration would not
     fit on the disk; LedgerUnavailable if it cannot be read.
     """
     with opening(path), hold_if_there(path), TemporaryDirectory() as folder:
@@ -60,10 +60,10 @@ async def looking(path: Path) -> AsyncIterator[InspectedLedger]:
 
 
 def _readable(path: Path, folder: Path) -> tuple[Path, str]:
-    """The file to open, and the mode.
+    """Return the file to open and its URI mode, chosen so that SQLite creates no files next to the ledger.
 
-    Otherwise SQLite would create its log and the log's index next to the ledger. The log left by a killed
-    bot counts; if its index is missing, both files are copied first.
+    A log left behind by a killed bot is read as well. If the log's index is missing, the ledger and its log
+    are first copied to `folder`.
     """
     log = beside(path, "-wal")
     if not log.exists() or log.stat().st_size == 0:

@@ -1,4 +1,4 @@
-"""Checks large ledgers for damage after the start, in the background."""
+"""Checks large ledgers for damage in the background, after the start."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STEPS = 10_000  # SQLite's steps between two checks whether to stop
 
 
 class IntegrityCheck:
-    """Reads the file on a thread and connection of its own, so that no commit waits."""
+    """Checks the whole file on its own thread and connection, so that no commit has to wait."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -27,11 +27,11 @@ class IntegrityCheck:
         self.damage = ""  # the damage that SQLite reports; empty if none was found
 
     def begin(self) -> None:
-        """Start the check; call it once per start."""
+        """Start the check; call it once per start of the program."""
         self._task = asyncio.create_task(self._look(), name="whole check")
 
     async def close(self) -> None:
-        """Stop an unfinished check."""
+        """Stop the check if it has not finished."""
         self._ended.set()
         if self._task is not None:
             await self._task

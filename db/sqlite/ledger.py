@@ -1,5 +1,7 @@
-"""Implements the Ledger port in SQLite. billing.ports describes each method; the modules of db.queries
-contain it."""
+"""Implements the Ledger port in SQLite.
+
+billing.ports documents the methods; the modules of db.queries implement them.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,7 @@ T = TypeVar("T")
 def _reads(
     operation: Callable[Concatenate[sqlite3.Connection, P], T],
 ) -> Callable[Concatenate[SqliteLedger, P], Coroutine[Any, Any, T]]:
-    """A method of the ledger that runs this operation on the committed state."""
+    """Make a method of the ledger that runs this operation on the committed state."""
 
     async def method(self: SqliteLedger, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._reader.run(operation, *args, **kwargs)
@@ -63,7 +65,7 @@ def _reads(
 def _writes(
     operation: Callable[Concatenate[sqlite3.Connection, P], T],
 ) -> Callable[Concatenate[SqliteLedger, P], Coroutine[Any, Any, T]]:
-    """A method of the ledger that runs this operation in one transaction."""
+    """Make a method of the ledger that runs this operation in one transaction."""
 
     async def method(self: SqliteLedger, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._writer.run(operation, *args, **kwargs)
@@ -74,7 +76,7 @@ def _writes(
 class SqliteLedger(Ledger):
     """A ledger in one file, used by one process.
 
-    Create it with `open`; end it with `close` or by leaving `async with`.
+    Create it with `open`; close it with `close` or by leaving `async with`.
     """
 
     def __init__(
@@ -96,10 +98,11 @@ class SqliteLedger(Ledger):
 
     @classmethod
     async def open(cls, path: Path, on_change: OnChange = lambda: None) -> Self:
-        """Create the file if it is missing, or migrate it to the newest schema.
+        """Open a ledger; create the file if it is missing, and migrate it to the newest schema.
 
-        `on_change` is called on the event loop after every commit that changed something. Raises LedgerHeld,
-        LedgerDamaged or LedgerTooNew; LedgerUnavailable if the file cannot be created or written.
+        `on_change` is called on the event loop after every commit that changed something. Raises LedgerHeld
+        if another process uses the ledger, LedgerDamaged, LedgerTooNew, or LedgerUnavailable if the file
+        cannot be created or written.
         """
         async with AsyncExitStack() as undo:
             undo.enter_context(opening(path))
@@ -131,7 +134,7 @@ class SqliteLedger(Ledger):
         await self.close()
 
     async def close(self) -> None:
-        """Finish queued operations and close the file."""
+        """Finish the queued operations and close the file."""
         await self._whole.close()
         await self._copier.close()
         await self._reader.close()
@@ -140,9 +143,10 @@ class SqliteLedger(Ledger):
         self._lock.close()
 
     async def backup(self, target: Path, at: int | None = None) -> None:
-        """Copy the state of one moment, `at`, to a new file while work goes on.
+        """Copy the committed state to a new file while the ledger stays in use.
 
-        Conflict if the file exists; LedgerUnavailable if it cannot be written.
+        `at`: the current time in unix seconds, recorded as the time of the last backup; None records nothing.
+        Raises Conflict if the file exists, and LedgerUnavailable if it cannot be written.
         """
         await backup(self._path, target, at)
 

@@ -1,4 +1,4 @@
-"""The size of a ledger on disk."""
+"""Measures the size of a ledger on disk."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from db.sqlite.private_files import beside
 
 
 def size_of(path: Path) -> int:
-    """Bytes that the ledger takes on disk, including its write-ahead log."""
+    """Return the bytes that the ledger takes on disk, including its write-ahead log."""
     parts = (path, beside(path, "-wal"))
     return sum(part.stat().st_size for part in parts if part.exists())

@@ -28,10 +28,10 @@ else:
 
 
 def hold(path: Path) -> IO[bytes]:
-    """Lock `<path>.lock` until the file is closed or the process ends.
+    """Lock `<path>.lock`, and return the open file. The lock lasts until it is closed or the process ends.
 
-    LedgerHeld if it is locked; LedgerUnavailable if it cannot be created. The lock file is never removed,
-    because two processes could then hold two files of the same name.
+    Raises LedgerHeld if another process has the lock, and LedgerUnavailable if the file cannot be created.
+    The lock file is never removed: otherwise two processes could each lock a different file of the same name.
     """
     try:
         make_folder(path.parent)
@@ -48,9 +48,9 @@ def hold(path: Path) -> IO[bytes]:
 
 @contextmanager
 def hold_if_there(path: Path) -> Iterator[None]:
-    """Hold an existing lock, without creating any file.
+    """Lock `<path>.lock` while the context lasts if the file exists. No file is created.
 
-    LedgerHeld if `<path>.lock` is locked; if that file is missing, no bot uses the ledger.
+    If the file is missing, no bot uses the ledger. Raises LedgerHeld if another process has the lock.
     """
     try:
         file = beside(path, ".lock").open("rb")
@@ -68,7 +68,7 @@ def hold_if_there(path: Path) -> Iterator[None]:
 
 
 def make(path: Path) -> None:
-    """Make sure that the ledger's file exists and that nobody else can read its side files."""
+    """Create the ledger's file if it is missing, and make it and its side files private."""
     try:
         os.close(open_private(path))
         new = path.stat().st_size == 0

@@ -1,4 +1,4 @@
-"""Files with members' data, which only their owner may read."""
+"""Creates and protects files with members' data, which only their owner may read."""
 
 from __future__ import annotations
 
@@ -11,31 +11,33 @@ BESIDE = ("-wal", "-shm", "-journal", ".lock", ".count", ".backup")
 
 
 def beside(path: Path, ending: str) -> Path:
-    """The path of the side file with that ending."""
+    """Return the path of the side file with this ending."""
     return path.with_name(f"{path.name}{ending}")
 
 
 def make_folder(folder: Path) -> None:
-    """Create the missing folders of a path for their owner alone; existing folders stay as they are."""
+    """Create a path's missing folders, readable by their owner alone. Existing folders stay as they are."""
     for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
         missing.mkdir(mode=0o700, exist_ok=True)
 
 
 def open_private(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
-    """A descriptor of a file that only its owner can read from its first byte on; it is created if
-    missing."""
+    """Open a file, creating it if it is missing, and return its descriptor.
+
+    A new file is readable by its owner alone from the first byte on.
+    """
     descriptor = os.open(path, flags, 0o600)
     keep_private(path)
     return descriptor
 
 
 def keep_private(path: Path) -> None:
-    """Remove everybody else's permissions from a file, if it exists and is ours."""
+    """Remove everybody else's permissions from a file, if it exists and belongs to this user."""
     with suppress(OSError):
         path.chmod(path.stat().st_mode & 0o700)
 
 
 def keep_all_private(path: Path) -> None:
-    """Make the ledger and all its side files private."""
+    """Make the ledger and all its side files readable by their owner alone."""
     for ending in ("", *BESIDE):
         keep_private(beside(path, ending))

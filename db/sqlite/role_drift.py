@@ -1,12 +1,14 @@
 """Finds the members of a server whose granted roles have drifted from their subscriptions.
 
-It takes a slice of members at a time. SQLite writes down the ids of those entitled to each role and of those
-granted it, in order, as two texts; where both are equal, nobody in the slice has drifted, and Python has seen
-no row. A large server is scanned on a connection of its own, so that no other load waits behind a slice. A
-million subscriptions take about half a second, six times less than with EXCEPT (docs/performance.md).
+The scan reads a slice of members at a time. For each role, SQLite returns two sorted texts: the ids of the
+members entitled to it, and of those granted it. Where both texts are equal, nobody in the slice has drifted,
+and Python never reads the single rows. A large server is scanned on a connection of its own, so that no other
+query waits behind a slice. A million subscriptions take about half a second, a sixth of the time that EXCEPT
+takes (docs/performance.md).
 
-The statement repeats the cases of `billing.rules.access`; a property test holds the two together. It leaves
-out overrides and rights that are merely held, so it may name members whose roles are right; never fewer.
+The SQL repeats the rules of `billing.rules.access`; a property test keeps the two in step. It ignores
+overrides and roles that are only kept because a status is unknown, so it may name members whose roles are
+correct, but it never misses one whose roles are not.
 """
 
 from __future__ import annotations
@@ -66,8 +68,9 @@ _OPEN = """
 class DriftScan:
     """The state of one scan of a server.
 
-    `roles_of`: the roles by sale, for each row of `sales` seen so far. `width`: id span of the last
-    slice; `held`: number of characters of ids it listed.
+    `at`: unix seconds; `grace`: seconds. `roles_of`: the role ids that each sale gives, for the sales seen so
+    far. `width`: id span of the last slice that was counted, 0 if unknown. `held`: length of that slice's
+    lists of ids, in characters.
     """
 
     guild_id: int
@@ -80,16 +83,17 @@ class DriftScan:
 
     @classmethod
     def begin(cls, db: sqlite3.Connection, guild_id: int, at: int, grace: int) -> DriftScan:
-        """Start a scan with the current plans."""
+        """Start a scan with the server's current plans, including removed ones."""
         return cls(guild_id, at, grace, load_plans(db, guild_id, removed=True))
 
 
 async def load_drifted_members(
     path: Path, reader: GroupCommitConnection, guild_id: int, at: int, grace: int
 ) -> list[int]:
-    """The ids of the members whose granted roles have drifted from their subscriptions.
+    """Load the ids of the members whose granted roles have drifted from their subscriptions.
 
-    A server that fits into one slice is scanned by `reader`, a larger one on a connection of its own.
+    `at`: unix seconds; `grace`: seconds. A server that fits into one slice is scanned by `reader`, a larger
+    one on a new connection.
     """
     if await reader.run(_fits_a_slice, guild_id):
         return await _scan(reader, guild_id, at, grace)
@@ -115,8 +119,10 @@ async def _scan(connection: GroupCommitConnection, guild_id: int, at: int, grace
 
 
 def load_slice(db: sqlite3.Connection, look: DriftScan, after: int) -> tuple[set[int], int | None]:
-    """The drifted members of the next slice, which begins after the id `after`, and the id with which the
-    slice ends; None instead of the id after the last slice."""
+    """Load the drifted members of the slice that begins after the id `after`.
+
+    Returns their ids, and the last id of the slice, or None instead of that if there is no further slice.
+    """
     end = _load_end(db, look, after)
     upto = end or _LAST
     asked = {"guild": look.guild_id, "after": after, "upto": upto, "at": look.at, "grace": look.grace}
@@ -133,10 +139,10 @@ def load_slice(db: sqlite3.Connection, look: DriftScan, after: int) -> tuple[set
 
 
 def _load_end(db: sqlite3.Connection, look: DriftScan, after: int) -> int | None:
-    """The id with which the slice ends; None for the last slice.
+    """Return the id with which the slice ends, or None for the last slice.
 
-    Counting takes a tenth of a slice's time, so a counted width is used again while the ids are about
-    equally dense.
+    Counting members takes a tenth of a slice's time, so a counted width is used again as long as the ids are
+    about equally dense.
     """
     if look.width:
         return after + look.width
@@ -152,16 +158,16 @@ def _learn_width(look: DriftScan, width: int, held: int) -> None:
 
 
 def _apart(one: str, other: str) -> set[int]:
-    """The ids that appear in only one of the two lists."""
+    """Return the ids that appear in only one of two comma-separated lists."""
     if one == other:
         return set()
     return {int(member) for member in set(one.split(",")) ^ set(other.split(",")) if member}
 
 
 def _load_entitled(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int]) -> defaultdict[int, str]:
-    """The ids of the entitled members by role.
+    """Load the ids of the entitled members as comma-separated text, by role.
 
-    If the slice contains sales that are new to the scan, learn them and read the slice again.
+    If the slice contains sales that are new to the scan, learn their roles and read the slice again.
     """
     while True:
         kinds = _kinds(look)
@@ -174,7 +180,7 @@ def _load_entitled(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int
 
 
 def _kinds(look: DriftScan) -> dict[tuple[int, ...], list[int]]:
-    """The sales, grouped by the roles that they give."""
+    """Group the known sales by the roles that they give."""
     kinds: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
     for sale, roles in look.roles_of.items():
         kinds[roles].append(sale)
@@ -198,10 +204,10 @@ def _by_role(listed: dict[tuple[int, ...], str | None]) -> defaultdict[int, str]
 
 
 def _learn(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int]) -> None:
-    """Learn the roles of the sales in this slice.
+    """Add the roles of this slice's sales to `look.roles_of`.
 
-    Forget earlier ones if nearly every subscription has a price of its own, because they would only make
-    the statement longer.
+    If nearly every subscription has a price of its own, forget earlier sales first, because they would only
+    make the statement longer.
     """
     if len(look.roles_of) > SLICE:
         look.roles_of.clear()
@@ -211,7 +217,10 @@ def _learn(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int]) -> No
 
 
 def _load_granted(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int]) -> defaultdict[int, str]:
-    """Ids of members by granted role; under -1, members who were granted a role that belongs to no plan."""
+    """Load the ids of members as comma-separated text, by granted role.
+
+    The key -1 lists members who were granted a role that belongs to no plan.
+    """
     roles = sorted({role for plan in look.plans for role in plan.role_ids})
     listed = [f"group_concat(member_id) FILTER (WHERE role_id = {role})" for role in roles]
     counted, *found = db.execute(

@@ -1,4 +1,4 @@
-"""Migrates a ledger file to the schema of this program."""
+"""Migrates a ledger's file to the schema of this program."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHECKED_WHOLE = 128 * 2**20
 
 
 def load_migrations() -> list[str]:
-    """The numbered migration scripts; the n-th (from 1) leads to `user_version` n."""
+    """Load the migration scripts in order; the n-th (from 1) leads to `user_version` n."""
     return [path.read_text("utf-8") for path in sorted(_FOLDER.glob("[0-9]*.sql"))]
 
 
@@ -40,7 +40,7 @@ _READER = ("PRAGMA query_only = ON", "PRAGMA cache_size = -32768", "PRAGMA temp_
 
 
 def prepare_writer(db: sqlite3.Connection) -> None:
-    """Apply settings, checks and migrations before anything else runs."""
+    """Check and migrate the ledger, and apply the writer's settings, before any other operation runs."""
     prepare(db, load_migrations())
 
 
@@ -51,16 +51,16 @@ def prepare_reader(db: sqlite3.Connection) -> None:
 
 
 def prepare_scanner(db: sqlite3.Connection) -> None:
-    """Apply the settings of a connection that reads everything once, so that caching pages is useless."""
+    """Apply the settings of a connection that reads everything once and gains nothing from cached pages."""
     prepare_reader(db)
     db.execute("PRAGMA cache_size = -2048")
 
 
 def prepare(db: sqlite3.Connection, migrations: Sequence[str]) -> None:
-    """Check the file and migrate it to the newest schema; a copy of the old file stays next to it.
+    """Check the file and migrate it to the newest schema; a copy of the old file is kept next to it.
 
-    LedgerTooNew; LedgerDamaged; LedgerNoRoom if the migration would not fit on the disk; sqlite3.Error if the
-    file cannot be read or written.
+    Raises LedgerTooNew; LedgerDamaged; LedgerNoRoom if the migration would not fit on the disk; sqlite3.Error
+    if the file cannot be read or written.
     """
     found = require_known(db, len(migrations))
     _check(db)
@@ -75,9 +75,9 @@ def prepare(db: sqlite3.Connection, migrations: Sequence[str]) -> None:
 
 
 def require_known(db: sqlite3.Connection, newest: int) -> int:
-    """The file's schema version.
+    """Return the file's schema version.
 
-    LedgerTooNew if it is newer than this program; LedgerDamaged if the file is not a ledger.
+    Raises LedgerTooNew if it is newer than this program, and LedgerDamaged if the file is not a ledger.
     """
     found = version_of(db)
     if found > newest:
@@ -88,14 +88,13 @@ def require_known(db: sqlite3.Connection, newest: int) -> int:
 
 
 def path_of(db: sqlite3.Connection) -> Path | None:
-    """The file of a connection; None if the database is in memory."""
+    """Return the path of a connection's database; None if the database is in memory."""
     name = db.execute("PRAGMA database_list").fetchone()[2]
     return Path(name) if name else None
 
 
 def require_room(source: Path, target: Path) -> None:
-    """Raise LedgerNoRoom unless the disk of `target` has as much free space as the ledger at `source`
-    takes."""
+    """Raise LedgerNoRoom unless the disk of `target` has room for a copy of the ledger at `source`."""
     parts = (beside(source, ending) for ending in ("", "-wal"))
     needed = sum(part.stat().st_size for part in parts if part.exists())
     free = shutil.disk_usage(target.parent).free
@@ -107,7 +106,7 @@ def require_room(source: Path, target: Path) -> None:
 
 
 def version_of(db: sqlite3.Connection) -> int:
-    """The file's schema version; 0 for an empty file."""
+    """Return the file's schema version; 0 for an empty file."""
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
@@ -139,12 +138,17 @@ def _check(db: sqlite3.Connection) -> None:
 
 
 def is_large(db: sqlite3.Connection) -> bool:
-    """True if a full check would take too long at a start; sqlite3.Error if the file is truncated."""
+    """Return True if a full check would take too long at a start.
+
+    Raises sqlite3.Error if the file is truncated.
+    """
     pages = int(db.execute("PRAGMA page_count").fetchone()[0])
     return pages * int(db.execute("PRAGMA page_size").fetchone()[0]) > CHECKED_WHOLE
 
 
 def quick_check(db: sqlite3.Connection) -> str:
-    """Check the whole file: "ok", or the first damage that SQLite names. sqlite3.DatabaseError if it
-    cannot be read at all."""
+    """Check the whole file for damage; return "ok", or the first damage that SQLite reports.
+
+    Raises sqlite3.DatabaseError if the file cannot be read at all.
+    """
     return str(db.execute("PRAGMA quick_check(1)").fetchone()[0])

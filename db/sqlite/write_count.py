@@ -1,7 +1,8 @@
 """Counts the writes to the ledger, both in the ledger and in a file next to it.
 
-A ledger with a lower count than its file is outdated: a backup has replaced it. So is a ledger without that
-file: it was copied from elsewhere. Its contents may no longer be true (billing/use_cases/restored_ledger.py).
+A ledger with a lower count than its file is outdated: somebody has replaced it with a backup. A ledger
+without that file is treated as outdated too: somebody has copied it from elsewhere. In both cases its
+contents may no longer be true (billing/use_cases/restored_ledger.py).
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from db.sqlite.private_files import beside, open_private
 
 
 class WriteCount:
-    """The write count of a ledger.
+    """The number of writes to a ledger.
 
-    Its file stays open; each write to it is one small call that waits for no disk.
+    Its file stays open, and each write to it is one short system call that waits for no disk.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,9 +31,10 @@ class WriteCount:
             raise LedgerUnavailable(detail=str(error)) from error
 
     def begin(self, db: sqlite3.Connection) -> None:
-        """Compare the two counts, and record in the ledger if it is outdated or new.
+        """Compare the two counts, and record in the ledger whether it is outdated or new.
 
-        A start that crashed may have left the ledger empty.
+        A ledger without a count and without plans is new: an earlier start may have crashed and left it
+        empty.
         """
         inside, beside = load_value(db, COUNT), self._read()
         known = int(inside or 0)
@@ -53,12 +55,15 @@ class WriteCount:
         return int(found) if found.isdigit() else None
 
     def add(self, db: sqlite3.Connection) -> None:
-        """Count a write; call it within a transaction that changes something."""
+        """Count a write; call it within the transaction that changes something."""
         self._number += 1
         db.execute("UPDATE named_values SET value = ? WHERE name = 'count'", (self._number,))
 
     def keep(self) -> None:
-        """Write the count to the file, after the commit. If that fails, the ledger does not look outdated."""
+        """Write the count to the file, after the commit.
+
+        An error is ignored: the file's count then stays lower, so the ledger does not look outdated.
+        """
         with suppress(OSError):
             os.lseek(self._file, 0, os.SEEK_SET)
             os.write(self._file, b"%020d\n" % self._number)

@@ -1,4 +1,4 @@
-"""The language of a page: the first of the browser's languages that the catalogue has."""
+"""Chooses the language of a page: the browser's first choice among the languages of the catalogue."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ ENGLISH = "en"
 
 
 def language_of(request: web.Request) -> str:
-    """The language by Accept-Language (RFC 9110, 12.5.4); English if the catalogue has none of the
-    browser's."""
+    """Return the best language by Accept-Language (RFC 9110, 12.5.4).
+
+    Returns English if the catalogue has none of the browser's languages.
+    """
     asked = [_weighed(part) for part in request.headers.get("Accept-Language", "").split(",")]
     wanted = sorted((one for one in asked if one[0] > 0), key=lambda one: -one[0])
     return next((language for _, language in wanted if language in LANGUAGES), ENGLISH)
 
 
 def _weighed(part: str) -> tuple[float, str]:
-    """The weight, 1 if none is given, and the language without its region; weight 0 means 'not this one'."""
+    """Parse one entry of Accept-Language to its weight and its language without the region.
+
+    The weight is 1 if none is given; 0 means 'not this one'.
+    """
     tag, _, weight = part.strip().partition(";q=")
     try:
         weighed = float(weight or 1)

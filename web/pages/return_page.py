@@ -1,4 +1,4 @@
-"""The page to which a payment page leads back. It shows no personal data, so anybody may see it."""
+"""The page that people see after a payment page. It shows no personal data, so anybody may open it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ _HEADERS = {
 
 
 async def return_page(request: web.Request) -> web.Response:
-    """Say what happens next, in the browser's language. `from` is paid, cancelled or portal."""
+    """Return a page in the browser's language that says what happens next.
+
+    The query's `from` is paid, cancelled or portal.
+    """
     title, text = _TEXTS.get(request.query.get("from", ""), _TEXTS["portal"])
     with use_language(language_of(request)):
         page = _PAGE.format(language=spoken_language(), title=tr(title), text=tr(text))
