@@ -17,7 +17,7 @@ from bench.idle import TOGETHER, IdleProgram
 from bench.large_ledger import DAY, GUILD, NOW, ROLES, Size, make, price
 from bench.machine import folder
 from bench.table import Figure
-from billing.model import Item
+from billing.model import Binding, Item
 from cogs.bot import DuesBot
 from db import SqliteLedger
 from db.queries.rows import sold
@@ -100,7 +100,7 @@ async def _rates(stills: dict[int, IdleProgram], taken: Rows) -> None:
 
 
 async def _sweeps(still: IdleProgram, path: Path, taken: Rows, *, compared: bool) -> None:
-    took, late = await still.lags(still.ledger.load_drifted_members(GUILD, NOW, 7 * DAY))
+    took, late = await still.lags(still.ledger.load_drifted_members(Binding(0, 0), NOW, 7 * DAY, LARGE))
     taken.sweep.append(took / LARGE * 1e6)
     taken.lag.append(quantiles(late, n=100)[-1] * 1e3)
     if compared:  # it takes seconds

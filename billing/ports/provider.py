@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 from billing.checkout_cache import PaymentPage
 from billing.model import (
     Binding,
+    BoundBy,
     Checkout,
     DisputeState,
     Event,
@@ -205,7 +206,7 @@ class Provider(Protocol):
         """Ids of the subscriptions, recorded or not, that received a payment since this moment; for providers
         that cannot list subscriptions (`lists_all`) but can list payments."""
 
-    def lacks_payer(self, subscription: Subscription) -> bool:
+    def lacks_payer(self, subscription: Subscription, whose: Binding, bound_by: BoundBy) -> bool:
         """True if the provider could store the owner of this subscription but does not yet."""
 
     async def write_payer(self, subscription_id: str, whose: Binding) -> None:

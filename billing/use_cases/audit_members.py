@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -12,11 +11,11 @@ from billing.model import Binding, MemberState, Seen
 from billing.ports import Ports
 from billing.rules.access import decide
 from billing.rules.roles import diff, roles_of
-from billing.use_cases.selling_servers import every_seller
 
 log = logging.getLogger(__name__)
 
 LOOKED_AT = 10_000  # members per round, in about a hundred requests; Discord allows 120 a minute
+RECORDED_AT_ONCE = 1_000  # members in one transaction
 TOLD_AT_ONCE = 100  # members per request (Discord, 'Request Guild Members')
 ASKED_SINGLY = 2_000  # members per round if the gateway does not answer; each takes one call
 PLACE = "drifted_up_to"  # name of the value in the ledger that says where an oversized round ended
@@ -32,37 +31,44 @@ async def audit_members(ports: Ports) -> None:
     drifted = await _load_drifted(ports, now)
     unchecked = await ports.ledger.load_members_to_check(now, LOOKED_AT)
     members = list(dict.fromkeys([*drifted[:LOOKED_AT], *unchecked]))
+    checked: list[Binding] = []
     for done, group in enumerate(_groups(members)):
         try:
-            await _check(ports, group, now)
+            checked += await _check(ports, group, now)
         except GuildGone:
-            await _queue_unparked(ports, group, now)
+            checked += await _queue_unparked(ports, group, now)
         except GuildOutage:
             continue
         except DiscordError as error:
             log.warning("members are looked at one by one: %s", error)
             left = {member for rest in list(_groups(members))[done:] for member in rest}
+            await ports.ledger.record_checked(checked, now)
             await _queue_some(ports, [m for m in drifted if m in left], [m for m in unchecked if m in left])
             return
+        if len(checked) >= RECORDED_AT_ONCE:
+            await ports.ledger.record_checked(checked, now)
+            checked = []
+    await ports.ledger.record_checked(checked, now)
     if len(drifted) > LOOKED_AT:
         await _keep_place(ports, drifted[LOOKED_AT - 1])
 
 
 async def _load_drifted(ports: Ports, now: int) -> list[Binding]:
-    """The members whose roles may have drifted, starting where the last round ended.
+    """Load the members whose roles may have drifted, starting where the last round ended.
 
-    Some members are listed in every round, for example if they had the role before it was paid for;
-    starting over each time, many of these would keep those behind them from ever being checked.
+    There is one more than fit into a round, if there are that many. Some members are listed in every round,
+    for example if they had the role before it was paid for; starting over each time, many of these would keep
+    those behind them from ever being checked.
     """
-    drifted = [
-        (guild_id, member)
-        async for guild_id in every_seller(ports.ledger)
-        for member in await ports.ledger.load_drifted_members(guild_id, now, ports.grace)
-    ]
-    drifted.sort()
     guild, _, member = (await ports.ledger.load_value(PLACE) or "0:0").partition(":")
-    start = bisect(drifted, (int(guild), int(member)))
-    return [Binding(*one) for one in (*drifted[start:], *drifted[:start])]
+    start, place = Binding(0, 0), Binding(int(guild), int(member))
+    load, most = ports.ledger.load_drifted_members, LOOKED_AT + 1
+    found = await load(place, now, ports.grace, most)
+    if place == start or len(found) == most:
+        return found
+    around = await load(start, now, ports.grace, most - len(found))
+    last = (place.guild_id, place.member_id)
+    return [*found, *(one for one in around if (one.guild_id, one.member_id) <= last)]
 
 
 async def _keep_place(ports: Ports, last: Binding) -> None:
@@ -87,15 +93,17 @@ def _groups(members: Sequence[Binding]) -> Iterator[list[Binding]]:
         yield from (those[start : start + TOLD_AT_ONCE] for start in range(0, len(those), TOLD_AT_ONCE))
 
 
-async def _check(ports: Ports, members: Sequence[Binding], now: int) -> None:
+async def _check(ports: Ports, members: Sequence[Binding], now: int) -> Sequence[Binding]:
+    """Look at members of one server and queue those who differ; returns those who were looked at."""
     guild_id = members[0].guild_id
     found = await ports.roles.look(guild_id, [member.member_id for member in members])
-    differ = []
-    for member in members:
-        state = await ports.ledger.load_member_state(guild_id, member.member_id)
-        if _differs(state, found.get(member.member_id), now, ports.grace):
-            differ.append(member)
-    await _conclude(ports, members, differ, now)
+    states = await ports.ledger.load_member_states(members)
+    differ = [
+        member
+        for member, state in zip(members, states, strict=True)
+        if _differs(state, found.get(member.member_id), now, ports.grace)
+    ]
+    return await _queue(ports, members, differ, now)
 
 
 def _differs(state: MemberState, seen: Seen | None, now: int, grace: int) -> bool:
@@ -114,16 +122,18 @@ def _differs(state: MemberState, seen: Seen | None, now: int, grace: int) -> boo
     return bool(to_give or changes.take or state.granted - seen.roles)
 
 
-async def _queue_unparked(ports: Ports, members: Sequence[Binding], now: int) -> None:
+async def _queue_unparked(ports: Ports, members: Sequence[Binding], now: int) -> Sequence[Binding]:
     """Queue the members of a server that the bot is not in, except those who are already parked for it."""
-    states = [await ports.ledger.load_member_state(m.guild_id, m.member_id) for m in members]
+    states = await ports.ledger.load_member_states(members)
     unparked = [m for m, state in zip(members, states, strict=True) if not state.parked]
-    await _conclude(ports, members, unparked, now)
+    return await _queue(ports, members, unparked, now)
 
 
-async def _conclude(ports: Ports, members: Sequence[Binding], differ: Sequence[Binding], now: int) -> None:
-    """Queue those who differ before recording the check, so that a crash in between cannot make them count
-    as checked."""
+async def _queue(
+    ports: Ports, members: Sequence[Binding], differ: Sequence[Binding], now: int
+) -> Sequence[Binding]:
+    """Queue those who differ, before the caller records the check, so that a crash in between cannot make
+    them count as checked."""
     if differ:
         await ports.ledger.record_queued_members(differ, "sweep", now)
-    await ports.ledger.record_checked(members, now)
+    return members

@@ -108,7 +108,7 @@ async def write_payer(ports: Ports, subscription: Subscription) -> None:
     A failure is left to the next sweep.
     """
     provider, whose = ports.providers[subscription.key.provider], subscription.binding
-    if whose is None or not provider.lacks_payer(subscription):
+    if whose is None or not provider.lacks_payer(subscription, whose, subscription.bound_by):
         return
     try:
         await provider.write_payer(subscription.key.id, whose)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Sequence, Set
-from dataclasses import replace
 from functools import partial
 
 from billing.errors import LedgerError, ProviderError, ProviderRefused, ProviderUnavailable
@@ -30,7 +29,7 @@ log = logging.getLogger(__name__)
 # was.
 FINDS_ITS_PAYER = 3 * 86_400
 TOGETHER = 100  # subscriptions; as many as fit on a page of Stripe's list
-LIVING_AT_ONCE = 5_000
+LIVING_AT_ONCE = 1_000
 
 
 async def sweep(ports: Ports) -> list[str]:
@@ -276,7 +275,7 @@ async def _needs_look(
     if ours.binding is None:
         young = ours.created_at > ports.now() - FINDS_ITS_PAYER
         return young or is_proven(ports, listed) or await is_to_propose(ports, listed)
-    if provider.lacks_payer(replace(listed, binding=ours.binding, bound_by=ours.bound_by)):
+    if provider.lacks_payer(listed, ours.binding, ours.bound_by):
         return True
     return known.overruled and ours.renews and await load_block(ports, ours) is not None
 

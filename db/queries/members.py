@@ -70,6 +70,10 @@ def load_member_state(db: sqlite3.Connection, guild_id: int, member_id: int) -> 
     )
 
 
+def load_member_states(db: sqlite3.Connection, members: Sequence[Binding]) -> list[MemberState]:
+    return [load_member_state(db, member.guild_id, member.member_id) for member in members]
+
+
 def load_with_member(
     db: sqlite3.Connection, key: SubscriptionKey
 ) -> tuple[Subscription | None, MemberState | None]:

@@ -211,6 +211,11 @@ def load_plans_by_id(db: sqlite3.Connection, ids: Collection[int]) -> list[Plan]
     return list(_load(db, "id IN (SELECT value FROM json_each(?))", to_json(list(ids))))
 
 
+def load_plans_in(db: sqlite3.Connection, guild_ids: Collection[int]) -> list[Plan]:
+    """The plans of these servers, removed ones included, in the order in which they were added."""
+    return list(_load(db, "guild_id IN (SELECT value FROM json_each(?))", to_json(list(guild_ids))))
+
+
 def _load(db: sqlite3.Connection, which: str, value: int | str) -> tuple[Plan, ...]:
     rows = db.execute(f"SELECT {_PLAN} FROM plans WHERE {which} ORDER BY id", (value,)).fetchall()
     priced = db.execute(_PRICES_OF.format(which), (value,)).fetchall()

@@ -13,9 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, Concatenate, ParamSpec, Self, TypeVar
 
-from billing.model import (
-    Notice,
-)
+from billing.model import Binding, Notice
 from billing.ports import Health, Ledger
 from db.queries import (
     bindings,
@@ -37,7 +35,7 @@ from db.queries import (
     snapshots,
     subscriptions,
 )
-from db.sqlite import ledger_size, role_drift
+from db.sqlite import drifted_members, ledger_size
 from db.sqlite.backup import backup, last_backup
 from db.sqlite.checkpointer import WalCheckpointer
 from db.sqlite.errors import opening
@@ -194,6 +192,7 @@ class SqliteLedger(Ledger):
     record_queued_members = _writes(reconcile_queue.record_queued_members)
     load_queued_members = _reads(reconcile_queue.load_queued_members)
     load_member_state = _reads(members.load_member_state)
+    load_member_states = _reads(members.load_member_states)
     record_granting = _writes(reconcile_queue.record_granting)
 
     record_reconciled = _writes(reconcile_queue.record_reconciled)
@@ -209,8 +208,9 @@ class SqliteLedger(Ledger):
     load_members_to_check = _reads(reconcile_queue.load_members_to_check)
     record_checked = _writes(reconcile_queue.record_checked)
 
-    async def load_drifted_members(self, guild_id: int, at: int, grace: int) -> list[int]:
-        return await role_drift.load_drifted_members(self._path, self._reader, guild_id, at, grace)
+    async def load_drifted_members(self, after: Binding, at: int, grace: int, limit: int) -> list[Binding]:
+        load = drifted_members.load_drifted_members
+        return await load(self._path, self._reader, after, at, grace, limit)
 
     load_parked = _reads(reconcile_queue.load_parked)
     load_retried = _reads(reconcile_queue.load_retried)

@@ -44,17 +44,22 @@ def _statuses(access: Access) -> str:
     return ", ".join(sorted(f"'{status}'" for status, gives in TABLE.items() if gives is access))
 
 
-_ENTITLED = f"""
-    FROM subscriptions INDEXED BY subscriptions_rights WHERE {_RANGE}
-    AND CASE
-        WHEN status IN ({_statuses(Access.FULL)})
-            THEN ifnull(ends_at > :at, 1)
-        WHEN status IN ({_statuses(Access.GRACE)})
-            THEN unpaid_since + :grace > :at AND ifnull(ends_at > :at, 1)
-        WHEN status IN ({_statuses(Access.PAID_THROUGH)}) THEN paid_through > :at
-        ELSE 0 END
-    AND dispute IN ({", ".join(f"'{state}'" for state in _UNBARRED)})
-"""
+def entitled(which: str) -> str:
+    """SQL for the subscriptions among these that give access at `:at` with the grace period `:grace`."""
+    return f"""
+        FROM subscriptions INDEXED BY subscriptions_rights WHERE {which}
+        AND CASE
+            WHEN status IN ({_statuses(Access.FULL)})
+                THEN ifnull(ends_at > :at, 1)
+            WHEN status IN ({_statuses(Access.GRACE)})
+                THEN unpaid_since + :grace > :at AND ifnull(ends_at > :at, 1)
+            WHEN status IN ({_statuses(Access.PAID_THROUGH)}) THEN paid_through > :at
+            ELSE 0 END
+        AND dispute IN ({", ".join(f"'{state}'" for state in _UNBARRED)})
+    """
+
+
+_ENTITLED = entitled(_RANGE)
 _SOLD = "(SELECT sold FROM sales WHERE id = sale)"
 _OVERRULED = f"SELECT DISTINCT member_id FROM overrides WHERE {_RANGE} AND lifted_at IS NULL"
 _OPEN = """
@@ -88,34 +93,35 @@ class DriftScan:
 
 
 async def load_drifted_members(
-    path: Path, reader: GroupCommitConnection, guild_id: int, at: int, grace: int
+    path: Path, reader: GroupCommitConnection, guild_id: int, at: int, grace: int, *, after: int, limit: int
 ) -> list[int]:
-    """Load the ids of the members whose granted roles have drifted from their subscriptions.
+    """Load up to `limit` ids of the members whose granted roles have drifted from their subscriptions.
 
-    `at`: unix seconds; `grace`: seconds. A server that fits into one slice is scanned by `reader`, a larger
-    one on a new connection.
+    They are ordered, and each is greater than `after`. `at`: unix seconds; `grace`: seconds. If the rest of
+    the server fits into one slice, it is scanned by `reader`, otherwise on a new connection.
     """
-    if await reader.run(_fits_a_slice, guild_id):
-        return await _scan(reader, guild_id, at, grace)
+    if await reader.run(_fits_a_slice, guild_id, after):
+        return await _scan(reader, guild_id, at, grace, after, limit)
     scanner = await GroupCommitConnection.open(path, prepare_scanner, mode="ro")
     try:
-        return await _scan(scanner, guild_id, at, grace)
+        return await _scan(scanner, guild_id, at, grace, after, limit)
     finally:
         await scanner.close()
 
 
-def _fits_a_slice(db: sqlite3.Connection, guild_id: int) -> bool:
-    return db.execute(_END, (guild_id, 0, SLICE)).fetchone() is None
+def _fits_a_slice(db: sqlite3.Connection, guild_id: int, after: int) -> bool:
+    return db.execute(_END, (guild_id, after, SLICE)).fetchone() is None
 
 
-async def _scan(connection: GroupCommitConnection, guild_id: int, at: int, grace: int) -> list[int]:
+async def _scan(
+    connection: GroupCommitConnection, guild_id: int, at: int, grace: int, after: int | None, limit: int
+) -> list[int]:
     look = await connection.run(DriftScan.begin, guild_id, at, grace)
     found: list[int] = []
-    after: int | None = 0
-    while after is not None:
+    while after is not None and len(found) < limit:
         members, after = await connection.run(load_slice, look, after)
-        found += members
-    return found
+        found += sorted(members)
+    return found[:limit]
 
 
 def load_slice(db: sqlite3.Connection, look: DriftScan, after: int) -> tuple[set[int], int | None]:

@@ -281,18 +281,17 @@ class PayPalProvider:
             async for found in transaction_search.list_paid(self._api, since, int(self._clock.now())):
                 yield found
 
-    def lacks_payer(self, subscription: Subscription) -> bool:
+    def lacks_payer(self, subscription: Subscription, whose: Binding, bound_by: BoundBy) -> bool:
         """Return True if `custom_id` still lacks the subscription's own id, signed with the current key.
 
         The page's id alone proves nothing: the member who received the page could put it on another
         subscription. PayPal accepts changes only once a subscription is active, so the result is False before
         that.
         """
-        whose, claim = subscription.binding, subscription.claim
-        shown = subscription.bound_by in (BoundBy.PAGE, BoundBy.PROVIDER)
-        if not self._signer or whose is None or not shown or subscription.provider_status not in _PATCHED:
+        shown = bound_by in (BoundBy.PAGE, BoundBy.PROVIDER)
+        if not self._signer or not shown or subscription.provider_status not in _PATCHED:
             return False
-        return claim != Claim(whose.member_id, whose.guild_id, proven=True, current=True)
+        return subscription.claim != Claim(whose.member_id, whose.guild_id, proven=True, current=True)
 
     @bounded
     async def write_payer(self, subscription_id: str, whose: Binding) -> None:

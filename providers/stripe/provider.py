@@ -11,6 +11,7 @@ from typing import Any
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused
 from billing.model import (
     Binding,
+    BoundBy,
     DisputeState,
     Event,
     Finding,
@@ -44,13 +45,7 @@ from providers.stripe.checkout import checkout_params
 from providers.stripe.complete_subscription import SubscriptionLoader
 from providers.stripe.event_list import list_events, unheard
 from providers.stripe.invoice_previews import InvoicePreviews
-from providers.stripe.mapping import (
-    NAME,
-    map_checkout,
-    map_dispute,
-    map_subscription,
-    maybe_id,
-)
+from providers.stripe.mapping import NAME, map_checkout, map_dispute, map_subscription, maybe_id
 from providers.stripe.own_account import OwnAccount, account_of
 from providers.stripe.payment_failures import fetch_failure
 from providers.stripe.portal import Portals
@@ -223,7 +218,7 @@ class StripeProvider:
         for found in list[str]():
             yield found
 
-    def lacks_payer(self, subscription: Subscription) -> bool:
+    def lacks_payer(self, subscription: Subscription, whose: Binding, bound_by: BoundBy) -> bool:
         """Return False: the metadata names the member from the purchase on."""
         return False
 

@@ -11,6 +11,7 @@ from billing.ports import Ledger
 BY_KEY = {
     # by the length of the list that is passed
     "load_known": "ids",
+    "load_member_states": "members",
     "load_known_events": "ids",
     "load_returned": "return_ids",
     "load_sold": "prices",
@@ -30,8 +31,6 @@ BY_KEY = {
     "record_lifted": "decision_id",
     # by what `record_plan` accepts
     "load_plans": "guild_id",
-    # by the members of one server
-    "load_drifted_members": "guild_id",
 }
 LISTS = (list, set, frozenset, dict, tuple)
 

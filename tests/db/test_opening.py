@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from billing.errors import LedgerDamaged, LedgerHeld, LedgerTooNew, LedgerUnavailable
-from billing.model import Item, Plan, Price
+from billing.model import Binding, Item, Plan, Price
 from db import SqliteLedger
 from db.queries.rows import sold, to_json
 from db.sqlite.schema import CHECKED_WHOLE, load_migrations, prepare, version_of
@@ -116,7 +116,7 @@ async def test_a_pause_recorded_by_an_older_version_hides_no_subscription(path: 
     async with await SqliteLedger.open(path) as ledger:
         await ledger.record_plan(Plan(0, 7, "Gold", (71,), (item.price,)), "test", 10)
         await ledger._writer.run(lambda db: db.execute("UPDATE members SET next_try_at = NULL"))
-        assert await ledger.load_drifted_members(7, 100, 0) == [8]
+        assert await ledger.load_drifted_members(Binding(0, 0), 100, 0, 9) == [Binding(7, 8)]
 
 
 def test_a_migration_that_fails_leaves_the_earlier_schema(path: Path) -> None:

@@ -120,6 +120,8 @@ async def load_outbox(ledger: Ledger) -> None:
 
 
 async def load_accounts(ledger: Ledger) -> None:
+    await ledger.load_drifted_members(Binding(0, 0), 20, 9, 9)
+    await ledger.load_member_states([ANNA])
     await ledger.load_unbound("stripe", "acct", [1], 0, 9)
     await ledger.load_unbound_sales("stripe", "acct", 0, 9)
     await ledger.load_homes(("", ""), 9)
@@ -139,7 +141,6 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_with_member(KEY)
     await ledger.load_known("stripe", "acct", [KEY.id])
     await ledger.load_living("stripe", "acct", 0, 9)
-    await ledger.load_drifted_members(GUILD, 20, 9)
     await ledger.load_to_look_up("stripe", "acct", 0, "", 9)
     await ledger.load_retried(GUILD, 99, 0, 9)
     await ledger.load_open_checkouts("stripe", "acct", GUILD, 1, 0, "", 9)

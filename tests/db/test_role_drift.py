@@ -17,7 +17,9 @@ from db.queries.plans import load_plans, record_plan
 from db.queries.reconcile_queue import record_granting, record_queued_members
 from db.queries.subscriptions import put
 from db.sqlite import role_drift
+from db.sqlite.drifted_members import load_group
 from db.sqlite.schema import load_migrations, prepare
+from tests.contract.ledger import nouns
 from tests.rules.builders import GUILD, OTHER_GUILD
 from tests.rules.strategies import GRACES, MOMENTS, OVERRIDES, plan_lists, subscriptions
 
@@ -73,6 +75,11 @@ def found(db: sqlite3.Connection, at: int, grace: int, size: int) -> set[int]:
     return members
 
 
+def together(db: sqlite3.Connection, at: int, grace: int) -> set[int]:
+    """The members who differ, by the comparison of many small servers at once."""
+    return {member.member_id for member in load_group(db, 0, at, grace).drifted if member.guild_id == GUILD}
+
+
 @given(
     plan_lists(),
     st.lists(st.tuples(subscriptions(), MEMBERS), max_size=8),
@@ -99,6 +106,7 @@ def test_the_drift_scan_finds_exactly_the_members_who_differ_from_the_rules(
         if desired != {role for whose, role in grants if whose == member}:
             named.add(member)
     assert found(db, at, grace, size) == named
+    assert together(db, at, grace) == (named if plans else set())
     db.close()
 
 
@@ -109,6 +117,8 @@ def test_the_drift_scan_leaves_out_queued_and_parked_members() -> None:
     record_queued_members(db, [Binding(GUILD, 1)], "event", 10)
     db.execute("UPDATE members SET parked = 'Gone.' WHERE member_id = 2")
     assert found(db, 20, 0, 2) == {3, 9}
+    record_plan(db, nouns.plan(guild_id=GUILD), "test", 0)
+    assert together(db, 20, 0) == {3, 9}
     db.close()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from billing.errors import LedgerError
-from billing.model import Item
+from billing.model import Binding, Item
 from db import SqliteLedger
 from db.queries.rows import sold
 from tests.contract.ledger.nouns import ANNA, BERT, GUILD, KEY, plan, price, settle, subscription, sync
@@ -46,7 +46,8 @@ async def test_a_switched_price_is_compared_with_the_new_plans_roles(
     await sync(ledger, subscription(items=SILVER))
     assert sale(beside) == sales(beside)[sold(SILVER)]
     await settle(ledger)
-    assert await ledger.load_drifted_members(GUILD, 20, 0) == [ANNA.member_id]
+    for after in (Binding(0, 0), Binding(GUILD, 0)):
+        assert await ledger.load_drifted_members(after, 20, 0, 9) == [ANNA]
 
 
 async def test_a_plain_renewal_writes_to_no_index(ledger: SqliteLedger, beside: sqlite3.Connection) -> None:
@@ -66,4 +67,4 @@ async def test_an_unknown_sale_number_raises_instead_of_being_searched_forever(
     await sync(ledger, subscription(binding=ANNA))
     beside.execute("DELETE FROM sales")
     with pytest.raises(LedgerError, match="JSONDecodeError"):
-        await ledger.load_drifted_members(GUILD, 20, 0)
+        await ledger.load_drifted_members(Binding(GUILD, 0), 20, 0, 9)

@@ -20,6 +20,7 @@ from billing.errors import (
 )
 from billing.model import (
     Binding,
+    BoundBy,
     Claim,
     DisputeState,
     Event,
@@ -198,8 +199,8 @@ class FakeProvider:
         for name in self.paid:
             yield name
 
-    def lacks_payer(self, subscription: Subscription) -> bool:
-        return self.writes_payers and subscription.is_payers and subscription.claim is None
+    def lacks_payer(self, subscription: Subscription, whose: Binding, bound_by: BoundBy) -> bool:
+        return self.writes_payers and bound_by is not BoundBy.ADMIN and subscription.claim is None
 
     async def write_payer(self, subscription_id: str, whose: Binding) -> None:
         self._meet("write_payer", subscription_id, after=False)

@@ -22,6 +22,9 @@ class MemberLedger(Protocol):
     async def load_member_state(self, guild_id: int, member_id: int) -> MemberState:
         """All data that decides this member's roles, in one consistent read."""
 
+    async def load_member_states(self, members: Sequence[Binding]) -> list[MemberState]:
+        """All data that decides the roles of each of these members, in their order."""
+
     async def record_granting(self, guild_id: int, member_id: int, role_id: int, at: int) -> None:
         """Record that the bot is about to give a role; from now on the bot may take it."""
 
@@ -61,10 +64,12 @@ class MemberLedger(Protocol):
     async def record_checked(self, members: Sequence[Binding], at: int) -> None:
         """Record that these members were checked and found consistent."""
 
-    async def load_drifted_members(self, guild_id: int, at: int, grace: int) -> list[int]:
-        """Ids of members whose granted roles differ from what their subscriptions give at that moment, and of
-        members with overrides; queued and parked members are left out. The list may contain members who turn
-        out to be consistent, but never misses one who is not."""
+    async def load_drifted_members(self, after: Binding, at: int, grace: int, limit: int) -> list[Binding]:
+        """Up to `limit` members of all servers whose granted roles differ from what their subscriptions give
+        at that moment, and members with overrides, ordered by server and member, each greater than `after`.
+
+        Queued and parked members are left out. The list may contain members who turn out to be consistent,
+        but never misses one who is not."""
 
     async def load_parked(self, guild_id: int, after: int, limit: int) -> list[tuple[int, Reasons]]:
         """Up to `limit` ids of members whose roles could not be set, ordered, each greater than `after`, with

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 from billing.errors import Malformed, NotAuthentic, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import (
     Binding,
+    BoundBy,
     DisputeState,
     Event,
     Finding,
@@ -88,8 +89,7 @@ class FakeProvider:
 
     def sell(self, amount: int, trial_days: int = 0) -> str:
         """A price a month, in euros; its id."""
-        price_id = self._new("price")
-        product = self._new("product")
+        price_id, product = self._new("price"), self._new("product")
         self._prices[price_id] = Price(
             self.name, self.account, price_id, product, amount, "eur", "month", trial_days=trial_days
         )
@@ -279,7 +279,7 @@ class FakeProvider:
         for found in list[str]():
             yield found
 
-    def lacks_payer(self, subscription: Subscription) -> bool:
+    def lacks_payer(self, subscription: Subscription, whose: Binding, bound_by: BoundBy) -> bool:
         return False
 
     async def write_payer(self, subscription_id: str, whose: Binding) -> None:

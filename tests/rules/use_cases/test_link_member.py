@@ -120,8 +120,7 @@ async def test_a_linked_paypal_subscription_is_not_signed(bound_by: BoundBy) -> 
         ca_file=Path("x"),
         signer=Signer([bytes(32)]),
     )
-    theirs = replace(
-        make_subscription(), provider_status="ACTIVE", binding=Binding(GUILD, MEMBER), bound_by=bound_by
-    )
-    assert paypal.lacks_payer(theirs) is (bound_by in (BoundBy.PAGE, BoundBy.PROVIDER))
+    theirs = replace(make_subscription(), provider_status="ACTIVE")
+    lacks = paypal.lacks_payer(theirs, Binding(GUILD, MEMBER), bound_by)
+    assert lacks is (bound_by in (BoundBy.PAGE, BoundBy.PROVIDER))
     await paypal.close()
