@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from discord import app_commands
+from discord import app_commands, ui
 from discord.ext import commands
 
+from billing.errors import NotAllowed
 from billing.model import Binding, Status, Subscription
 from billing.ports import Ports
 from billing.use_cases.grant import Held, load_held
 from billing.use_cases.look_up_checkout import look_at_open
+from billing.use_cases.member_overview import load_overview
 from cogs.core.bot_interface import Interaction
 from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, follow_up, locale_of, respond
@@ -19,6 +21,7 @@ from cogs.grant import held_box
 from cogs.translator import described
 from cogs.views import layout
 from cogs.views.layout import Card
+from cogs.views.member import own_roles_text
 from cogs.views.notices import notice_text
 from cogs.views.reader import Audience
 from cogs.views.subscription import load_views, subscription_box
@@ -28,6 +31,7 @@ from i18n import tr
 Listed: TypeAlias = Subscription | Held
 
 PAGE = 4
+SERVERS_EXPLAINED = 5
 ENDED_SHOWN = 30 * 86_400  # seconds
 NEWS_IN_FRONT = 900  # characters
 ROOM = 760  # characters per card, so that four and the news fit into Discord's 4000
@@ -37,7 +41,7 @@ class Subscriptions(commands.Cog):
     """Shows a member's subscriptions and granted plans, page by page."""
 
     def __init__(self) -> None:
-        self.actions: dict[str, Action] = {"page": self.turn}
+        self.actions: dict[str, Action] = {"page": self.turn, "why": self.explained}
 
     @app_commands.command(description=described("description.subscriptions"))
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
@@ -54,6 +58,18 @@ class Subscriptions(commands.Cog):
         card = await _overview(interaction, listed, parse_id(pressed.rest), "")
         await respond(interaction, card)
 
+    async def explained(self, interaction: Interaction, pressed: ComponentPress) -> None:
+        """Handle the button Why: say for each role whether the caller has it, and why."""
+        await defer(interaction)
+        ports, who = interaction.client.ports, interaction.user.id
+        if pressed.who != who:
+            raise NotAllowed(tr("error.not_your_button"))
+        listed = await load_listed(ports, who, interaction.guild_id)
+        servers = list(dict.fromkeys(_server_of(each) for each in listed))[:SERVERS_EXPLAINED]
+        await _mark(interaction, listed)
+        seen = [await load_overview(ports, guild_id, who) for guild_id in servers if guild_id is not None]
+        await respond(interaction, layout.note(own_roles_text(seen, _audience(interaction))))
+
 
 async def show_subscriptions(interaction: Interaction) -> None:
     """List the caller's subscriptions, show notices that could not be sent by DM, and check their roles."""
@@ -68,6 +84,12 @@ async def show_subscriptions(interaction: Interaction) -> None:
     await respond(interaction, card)
     for text in more:
         await follow_up(interaction, layout.note(text))
+
+
+def _server_of(listed: Listed) -> int | None:
+    if isinstance(listed, Held):
+        return listed.plan.guild_id
+    return listed.binding.guild_id if listed.binding is not None else None
 
 
 def _audience(interaction: Interaction) -> Audience:
@@ -135,5 +157,11 @@ async def _overview(interaction: Interaction, listed: Sequence[Listed], page: in
             boxes.append(held_box(each, audience, who))
         elif each.key in cards_of:
             boxes.append(cards_of[each.key])
-    leafing = layout.pager("page", who, "", page, pages)
+    leafing = layout.pager("page", who, "", page, pages) or layout.row(*([_why_button(who)] if part else []))
+    if leafing and pages > 1:
+        leafing.add_item(_why_button(who))
     return Card(*boxes, *([leafing] if leafing else []))
+
+
+def _why_button(who: int) -> ui.Item[ui.LayoutView]:
+    return layout.button(tr("button.why_roles"), "why", who)

@@ -101,21 +101,38 @@ def _roles(seen: MemberOverview, audience: Audience) -> list[str]:
     return [tr("member.roles"), *(said or [tr("member.no_role")])]
 
 
-def role_line(reason: RoleReason, seen: MemberOverview, audience: Audience) -> str:
-    """Return a role with the reason why the member has it, gets it, or no longer has it."""
+def role_line(reason: RoleReason, seen: MemberOverview, audience: Audience, *, own: bool = False) -> str:
+    """Return a role with the reason why the member has it, gets it, or no longer has it.
+
+    `own`: the member reads it, not an admin.
+    """
     role, why = audience.roles(seen.guild_id, [reason.role_id]), why_words(reason.why)
     there = seen.actual is not None and reason.role_id in seen.actual
+    missing = "why.own_role_missing" if own else "member.role_missing"
     match reason.state:
         case RoleState.OWED:
-            missing = seen.actual is not None and not there
-            said = tr("member.role_missing" if missing else "member.role_owed", role=role, why=why)
+            absent = seen.actual is not None and not there
+            said = tr(missing if absent else "member.role_owed", role=role, why=why)
             return f"{said} {tr('member.until', day=day(reason.until))}" if reason.until else said
         case RoleState.HELD:
             return tr("member.role_held", role=role)
         case RoleState.LEAVING if there or seen.actual is None:
             return tr("member.role_leaving", role=role, why=why)
+        case _ if there:
+            return tr("why.own_role_stays" if own else "member.role_lost_has", role=role, why=why)
         case _:
-            return tr("member.role_lost_has" if there else "member.role_lost", role=role, why=why)
+            return tr("member.role_lost", role=role, why=why)
+
+
+def own_roles_text(servers: Sequence[MemberOverview], audience: Audience) -> str:
+    """Return the member's own roles in each server, with the reasons."""
+    said = [f"### {tr('why.title')}"]
+    for seen in servers:
+        lines = [role_line(reason, seen, audience, own=True) for reason in seen.roles]
+        said.append(f"**{escaped(audience.server(seen.guild_id))}**")
+        said += lines or [tr("why.own_none")]
+        said += [tr("why.own_gone")] if seen.gone else []
+    return fit_lines(layout.TEXT_LIMIT, [(place, line) for place, line in enumerate(said)])
 
 
 def why_words(why: Why) -> str:

@@ -13,7 +13,7 @@ async def test_a_member_whose_discord_is_german_reads_and_cancels_in_german(app:
     assert "Server: **Pottery**" in overview.text
     assert "Verlängert sich am <t:" in overview.text
     assert "Preis: 5,00\xa0€ pro Monat, über Stripe" in overview.text
-    assert [button.label for button in overview.buttons] == ["Verwalten", "Kündigen"]
+    assert [button.label for button in overview.buttons] == ["Verwalten", "Kündigen", "Warum diese Rollen?"]
     question = await app.bob.run(app.guild, "cancel")
     assert "### Gold kündigen?" in question.text
     assert "Dafür wird dir nichts mehr abgebucht." in question.text

@@ -80,7 +80,7 @@ async def test_a_linked_member_cannot_open_the_payers_billing_page(app: AppHarne
     name = await foreign(app)
     await link(app, name)
     card = await app.bob.run(app.guild, "subscriptions")
-    assert [b.label for b in card.buttons] == []
+    assert [b.label for b in card.buttons] == ["Why these roles?"]
     for command in ("manage", "cancel"):
         for options in ({}, {"subscription": name}):
             reply = await app.bob.run(app.guild, command, options)

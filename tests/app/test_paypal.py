@@ -112,7 +112,7 @@ async def test_cancelling_at_paypal_warns_that_it_is_final_and_keeps_the_paid_ti
     assert app.roles() == ["Gold"]
     card = await app.bob.run(app.guild, "subscriptions")
     assert f"keep your roles until <t:{end}:D>" in card.text
-    assert [b.label for b in card.buttons] == ["Subscribe again"]
+    assert [b.label for b in card.buttons] == ["Subscribe again", "Why these roles?"]
     await app.turn(int(end) - app.clock.now() - DAY)
     await until(app, lambda: app.roles() == ["Gold"])
     await app.turn(DAY + 60)

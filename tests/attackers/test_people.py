@@ -284,6 +284,7 @@ POLITE = (
     "This only works in a server.",
     "The bot couldn't find an active subscription of yours.",
     "Nothing was changed.",
+    "Your roles, and why",
     "Gold",
     "The bot isn't in the server.",
     "There's nothing on sale right now.",
