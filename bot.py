@@ -35,8 +35,7 @@ try:
     from db import SqliteLedger
     from file_commands import FILE_COMMANDS, run_on_file
     from providers.registry import make_providers
-    from receipt_signing import ReceiptSigner
-    from runtime import Runtime, build_info, load_settings, log_start, tell_version
+    from runtime import Runtime, build_info, load_settings, log_start, receipt_signing, tell_version
     from terminal_texts import refuse_texts, show_usage, terminal_language
     from web.app import CannotListen, Listener, listening
     from web.metrics import Metrics
@@ -95,7 +94,7 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
             grace=settings.grace_seconds,
             public_url=settings.public_url,
             signer=Signer(settings.secret_keys),
-            sign_receipt=ReceiptSigner(settings.secret_keys).sign if settings.secret_keys else None,
+            sign_receipt=receipt_signing(settings.secret_keys),
             arrivals=listener.arrivals,
             meter=metrics,
             pace=listener.webhooks.pace,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 import tomllib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from billing.worker.runner import Worker
@@ -48,6 +49,15 @@ def log_start(settings: Settings) -> None:
     log.info("Starting Dues", extra={"ids": build_info()})
     for text in settings.misspelt:
         log.warning("%s", plain_words(text))
+
+
+def receipt_signing(keys: Sequence[bytes]) -> Callable[[str], str] | None:
+    """Return the function that signs receipts; None without a key of SECRET_KEY."""
+    if not keys:
+        return None
+    from receipt_signing import ReceiptSigner  # noqa: PLC0415 - it loads cryptography, which not all need
+
+    return ReceiptSigner(keys).sign
 
 
 class Runtime:

@@ -16,6 +16,7 @@ from billing.model.member_news import (
     GrantEnded,
     Lifted,
     Linked,
+    LongRenewal,
     PaymentDisputed,
     PaymentFailed,
     PaymentRecovered,
@@ -28,6 +29,7 @@ from billing.model.member_news import (
     RolesChanged,
     Started,
     Switched,
+    TrialEnding,
 )
 from billing.model.member_roles import MemberState, QueuedMember, Seen
 from billing.model.money import Money, Payment
@@ -115,6 +117,7 @@ __all__ = [
     "LedgerRestored",
     "Lifted",
     "Linked",
+    "LongRenewal",
     "MemberState",
     "Money",
     "NextCharge",
@@ -158,6 +161,7 @@ __all__ = [
     "TakenBack",
     "Tax",
     "Terms",
+    "TrialEnding",
     "UnboundPayers",
     "Unheard",
     "Unknown",

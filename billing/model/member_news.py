@@ -103,6 +103,26 @@ class GraceReminder:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialEnding:
+    """To the member: the free days end at `charge_at`, with the first charge. Dropped if that changed."""
+
+    kind: ClassVar[str] = "trial_ending"
+    plan: str
+    subscription: SubscriptionKey
+    charge_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class LongRenewal:
+    """To the member: a period of half a year or longer renews at `charge_at`. Dropped if that changed."""
+
+    kind: ClassVar[str] = "long_renewal"
+    plan: str
+    subscription: SubscriptionKey
+    charge_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentRecovered(RoleNews):
     """To the member: a payment went through after it had failed."""
 

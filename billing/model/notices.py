@@ -19,6 +19,7 @@ from billing.model.member_news import (
     GrantEnded,
     Lifted,
     Linked,
+    LongRenewal,
     PaymentDisputed,
     PaymentFailed,
     PaymentRecovered,
@@ -30,6 +31,7 @@ from billing.model.member_news import (
     RolesChanged,
     Started,
     Switched,
+    TrialEnding,
 )
 from billing.model.money import Money
 from billing.model.sales_news import SaleNews
@@ -328,6 +330,8 @@ NoticeBody: TypeAlias = (
     | PaymentFailed
     | PaymentWaits
     | GraceReminder
+    | TrialEnding
+    | LongRenewal
     | PaymentRecovered
     | Switched
     | RenewalStopped

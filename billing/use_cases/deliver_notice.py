@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.errors import DiscordError, GuildGone, MessagesClosed
-from billing.model import GraceReminder, Notice
+from billing.model import GraceReminder, LongRenewal, Notice, TrialEnding
 from billing.ports import Ports
 from billing.rules.backoff import next_try_by_age, tries_by_age
 from billing.use_cases.subscription_news import is_moot
@@ -16,11 +16,11 @@ async def deliver_notice(ports: Ports, notice: Notice) -> WorkOutcome:
     Postpone it after a temporary failure.
     """
     now = ports.now()
-    if isinstance(notice.body, GraceReminder):
+    if isinstance(notice.body, GraceReminder | TrialEnding | LongRenewal):
         subscription = await ports.ledger.load_subscription(notice.body.subscription)
         if is_moot(notice.body, subscription, now, ports.grace):
             await ports.ledger.record_told(notice.key, now, delivered=True)
-            return WorkOutcome("moot, as the payment went through")
+            return WorkOutcome("moot, as the subscription has changed")
     try:
         await ports.messenger.tell(notice)
     except (MessagesClosed, GuildGone):

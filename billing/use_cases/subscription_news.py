@@ -13,6 +13,7 @@ from billing.model import (
     GraceReminder,
     IntentKind,
     IntentState,
+    LongRenewal,
     Notice,
     NoticeBody,
     PaymentFailed,
@@ -25,10 +26,12 @@ from billing.model import (
     Status,
     Subscription,
     Switched,
+    TrialEnding,
 )
 from billing.model.stored_texts import to_stored
 from billing.ports import Failure, Ports, Provider
 from billing.rules.access import SubscriptionAccess, decide_right, paid_plans
+from billing.rules.notice_calendar import LONG_RENEWAL, TRIAL_ENDS, due_notice, is_due
 
 DAY = 86_400
 OWED = (Status.PAST_DUE, Status.UNPAID)
@@ -65,15 +68,26 @@ async def milestones(
         if not blocked and _is_over(ports, known, snapshot, now):
             unpaid = known.status in OWED and known.dispute is not DisputeState.LOST
             told.append((Ended(plan, snapshot.key, unpaid), 0))
-    return tuple(_notice(body, snapshot, binding, moment, now) for body, moment in told)
+    notices = [_notice(body, snapshot, binding, moment, now) for body, moment in told]
+    return (*notices, *calendar_of(snapshot, plans, now))
+
+
+def calendar_of(subscription: Subscription, plans: Sequence[Plan], now: int) -> list[Notice]:
+    """Return the calendar's notice before the next charge of a member's subscription, if there is one."""
+    due, binding = due_notice(subscription, now), subscription.binding
+    if due is None or binding is None:
+        return []
+    kind = TrialEnding if due.row is TRIAL_ENDS else LongRenewal
+    body = kind(plan_names(subscription, plans), subscription.key, due.charge_at)
+    return [_notice(body, subscription, binding, due.at, now)]
 
 
 def _notice(body: NoticeBody, snapshot: Subscription, binding: Binding, moment: int, now: int) -> Notice:
-    """The notice with its key; `moment` distinguishes it from the same notice at another time.
+    """Return the notice with its key; `moment` distinguishes it from the same notice at another time.
 
     A reminder is sent at that moment.
     """
-    at = moment if isinstance(body, GraceReminder) else now
+    at = moment if isinstance(body, GraceReminder | TrialEnding | LongRenewal) else now
     return Notice(f"{body.kind}:{snapshot.key}:{moment}", binding.guild_id, binding.member_id, body, at)
 
 
@@ -111,8 +125,16 @@ def _waits(ports: Ports, snapshot: Subscription, plan: str) -> NoticeBody:
     return PaymentWaits(plan, snapshot.key, right.until if right else None)
 
 
-def is_moot(reminder: GraceReminder, subscription: Subscription | None, now: int, grace: int) -> bool:
-    """True if the reminder is no longer needed: the payment was made, or the roles go at another time."""
+def is_moot(
+    reminder: GraceReminder | TrialEnding | LongRenewal,
+    subscription: Subscription | None,
+    now: int,
+    grace: int,
+) -> bool:
+    """Return whether a reminder is no longer right: it was paid or cancelled, or the moment has changed."""
+    if not isinstance(reminder, GraceReminder):
+        row = TRIAL_ENDS if isinstance(reminder, TrialEnding) else LONG_RENEWAL
+        return not is_due(subscription, row, reminder.charge_at, now)
     if subscription is None or subscription.status is not Status.PAST_DUE:
         return True
     right = decide_right(subscription, now, grace)

@@ -14,6 +14,7 @@ from billing.use_cases.cancel import PATIENCE
 from billing.use_cases.look_up_checkout import watch_returns
 from billing.use_cases.refresh_prices import refresh_prices
 from billing.use_cases.restored_ledger import begin
+from billing.use_cases.seed_calendar import seed_calendar
 from billing.use_cases.sweep import sweep
 from billing.use_cases.tell_sales import tell_sales
 from billing.use_cases.webhook_health import watch_arrivals
@@ -115,6 +116,7 @@ class Schedule:
         """
         await self.begun.wait()
         await self._retry(patience=0)
+        await self._seed_calendar()
         while True:
             rest = self._sync_interval
             try:
@@ -165,3 +167,9 @@ class Schedule:
             except DuesError as error:
                 log.warning("sales news: %s", error)
             await self._ports.clock.sleep(0 if more else GROUPED)
+
+    async def _seed_calendar(self) -> None:
+        try:
+            await seed_calendar(self._ports)
+        except DuesError as error:
+            log.warning("the calendar of notices is seeded at the next start: %s", error)

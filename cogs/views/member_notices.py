@@ -11,6 +11,7 @@ from billing.model import (
     DisputeState,
     Ended,
     GraceReminder,
+    LongRenewal,
     Notice,
     PaymentDisputed,
     PaymentFailed,
@@ -24,6 +25,7 @@ from billing.model import (
     Started,
     Status,
     Switched,
+    TrialEnding,
 )
 from billing.model.stored_texts import from_stored
 from billing.ports import Ports
@@ -47,6 +49,8 @@ MemberBody: TypeAlias = (
     | PaymentFailed
     | PaymentWaits
     | GraceReminder
+    | TrialEnding
+    | LongRenewal
     | PaymentRecovered
     | Switched
     | RenewalStopped
@@ -76,6 +80,8 @@ def member_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             roles, until = _its_roles(notice, shown, audience), moment(body.until)
             lost = tr("notice.grace", until=until, roles=roles, server=server)
             return titled(tr("notice.grace_title", plan=plan), lost)
+        case TrialEnding() | LongRenewal():
+            return _charge_ahead(body, shown, audience)
         case PaymentRecovered():
             return titled(tr("notice.recovered_title", plan=plan), tr("notice.recovered"))
         case Switched():
@@ -211,6 +217,19 @@ def _resumed(body: RenewalResumed, server: str) -> str:
     return titled(tr("notice.resumed_title", sub=_sub(body)), said)
 
 
+def _charge_ahead(body: TrialEnding | LongRenewal, shown: SubscriptionView | None, audience: Audience) -> str:
+    """Return the announcement of a charge: when, how much, and how not to be charged."""
+    plan, on = _plan(body), day(body.charge_at)
+    price = sums_words(shown.subscription, audience.locale, shown.sums.charges) if shown else ""
+    if isinstance(body, TrialEnding):
+        title, said = tr("notice.trial_ends_title", plan=plan, day=on), tr("notice.trial_ends", day=on)
+    else:
+        title, said = tr("notice.renews_title", plan=plan, day=on), tr("notice.renews", day=on)
+    return titled(
+        title, said, tr("notice.charge_ahead", price=price) if price else "", tr("notice.cancel_before")
+    )
+
+
 def _not_again(shown: SubscriptionView | None, audience: Audience) -> str:
     """Return a sentence that this subscription will not be charged again.
 
@@ -303,7 +322,7 @@ async def member_button(  # noqa: PLR0911 - one case a kind
     match body:
         case RenewalStopped():
             return layout.row(back_button(shown))
-        case RenewalResumed() | Refunded() if shown.can_cancel:
+        case RenewalResumed() | Refunded() | TrialEnding() | LongRenewal() if shown.can_cancel:
             return layout.row(_own_button(tr("button.cancel"), "cancel", shown))
         case Ended() | PaymentDisputed(state=DisputeState.LOST):
             return layout.row(None if shown.elsewhere.charging else await _again(ports, notice, body))

@@ -19,6 +19,7 @@ from billing.model import (
     LedgerRestored,
     Lifted,
     Linked,
+    LongRenewal,
     Notice,
     NoticeBody,
     NotRepeated,
@@ -41,6 +42,7 @@ from billing.model import (
     SubscriptionKey,
     SweepFailing,
     TakenBack,
+    TrialEnding,
     UnboundPayers,
     Unheard,
     Unknown,
@@ -125,7 +127,7 @@ async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
     """Return the text about the change itself, without the roles that came or went with it."""
     match notice.body:
         case body if isinstance(body, MemberBody):
-            closely = isinstance(body, PaymentWaits)
+            closely = isinstance(body, PaymentWaits | TrialEnding | LongRenewal)
             return member_text(
                 notice, body, await _shown(ports, body.subscription, closely=closely), audience
             )

@@ -29,7 +29,7 @@ from tests.app.harness import AppHarness, running
 GUILD, BOT_DM, PRIVATE = 0, 1, 2
 FAR = 1_000_000  # seconds; longer than anything else in the program sleeps
 MEMBER_COMMANDS = {"subscribe", "subscriptions", "manage", "cancel"}
-ADMIN_COMMANDS = {"revoke", "grant", "member", "members", "plans", "panel", "doctor", "stats"}
+ADMIN_COMMANDS = {"revoke", "grant", "member", "members", "plans", "panel", "doctor", "settings", "stats"}
 
 
 def registered(app: AppHarness) -> dict[str, dict[str, Any]]:
@@ -65,6 +65,7 @@ async def test_command_options_are_the_documented_ones(app: AppHarness) -> None:
         "member": ["member"],
         "members": ["list", "export", "link"],
         "panel": ["channel"],
+        "settings": [],
         "stats": ["days"],
         "doctor": ["fix"],
     }

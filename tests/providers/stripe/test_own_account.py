@@ -87,7 +87,7 @@ async def test_with_an_organisations_destination_no_endpoint_is_missing(
     await taken(there, context=home)
     found = [one for one in await there.provider.check([], HOOK) if plain_words(one.what) == "Stripe webhook"]
     assert [one.ok for one in found] == [True]
-    assert "organisation" in plain_words(found[0].message)
+    assert "organization" in plain_words(found[0].message)
 
 
 @pytest.mark.parametrize(
