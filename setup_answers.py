@@ -97,10 +97,15 @@ def text_of(error: DuesError) -> Text | str:
 
 @dataclass(frozen=True)
 class Field:
-    """One line to type: the name of its setting, the code of its question, and whether it is secret."""
+    """One line to type: the name of its setting, the code of its question, and whether it is secret.
+
+    `enter`: the code of the text that says what Enter does while there is no current answer; empty if an
+    answer is required.
+    """
 
     setting: str
     question: str
+    enter: str = ""
     secret: bool = True
 
 
@@ -151,9 +156,9 @@ class Interview:
             return current if given is None else given
         if left_out:
             return ""
-        question = tr(field.question)
-        if current:
-            question = tr("setup.keep_current", question=question, none=NONE)
+        keeps = tr("setup.keep_or_leave_out", none=NONE) if field.enter else tr("setup.keep")
+        hint = keeps if current else tr(field.enter) if field.enter else ""
+        question = "\n".join([*filter(None, (tr(field.question), hint)), ">"])
         typed = self._terminal.ask(question, secret=field.secret).strip()
         return "" if typed == NONE else typed or current
 

@@ -119,9 +119,9 @@ class _Wizard:
             self.screen.say(tr("setup.welcome"))
         self.answers |= interview.ask(Field("DISCORD_TOKEN", "setup.ask_token"), accept=self._try_token)
         self._ask_providers(interview)
-        address = Field("PUBLIC_URL", "setup.ask_public_url", secret=False)
+        address = Field("PUBLIC_URL", "setup.ask_public_url", "setup.enter_no_address", secret=False)
         self.answers |= interview.ask(address, accept=self._try_address)
-        secret = Field("DISCORD_CLIENT_SECRET", "setup.ask_client_secret")
+        secret = Field("DISCORD_CLIENT_SECRET", "setup.ask_client_secret", "setup.enter_without")
         self.answers |= interview.ask(secret, accept=self._try_client_secret, optional=True)
         if interview.faults:
             return refuse_texts(75 if interview.may_pass else 2, *interview.faults)
@@ -129,9 +129,9 @@ class _Wizard:
         return None
 
     def _ask_providers(self, interview: Interview) -> None:
-        key = Field("STRIPE_API_KEY", "setup.ask_stripe_key")
+        key = Field("STRIPE_API_KEY", "setup.ask_stripe_key", "setup.enter_without_provider")
         paypal = (
-            Field("PAYPAL_CLIENT_ID", "setup.ask_paypal_id", secret=False),
+            Field("PAYPAL_CLIENT_ID", "setup.ask_paypal_id", "setup.enter_without_provider", secret=False),
             Field("PAYPAL_CLIENT_SECRET", "setup.ask_paypal_secret"),
         )
         while True:
