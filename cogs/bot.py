@@ -51,6 +51,7 @@ from cogs.paywall_watch import PaywallWatch
 from cogs.plans import Plans
 from cogs.revoke import Revoke
 from cogs.role_retries import RoleSync
+from cogs.server_names import ServerNames
 from cogs.settings import SettingsCog
 from cogs.stats import StatsCog
 from cogs.subscribe import Subscribe
@@ -108,6 +109,7 @@ class DuesBot(BaseBot):
         )
         logging.getLogger("discord.app_commands.tree").addFilter(is_worth_a_trace)
         self.actions: dict[str, Action] = {}
+        self.server_names: dict[int, str] = {}
         self.memberships: dict[tuple[int, int], tuple[bool, float]] = {}
         self.owners: tuple[frozenset[int], float] = (frozenset(), 0.0)
         self.gateway = GatewayState()
@@ -127,8 +129,8 @@ class DuesBot(BaseBot):
         for cog in (*members, *admins, Doctor(), Brakes(), PanelCog(), SettingsCog()):
             await self.add_cog(cog)
             self.actions |= cog.actions
-        await self.add_cog(RoleSync(self))
-        await self.add_cog(PaywallWatch(self))
+        for watcher in (RoleSync(self), ServerNames(self), PaywallWatch(self)):
+            await self.add_cog(watcher)
 
     async def serve(self, token: str, ports: Ports, started: Callable[[], None]) -> None:
         """Log in and stay connected until cancelled; `started` is called once Discord accepts calls.

@@ -19,6 +19,7 @@ from cogs.core.gateway_recovery import GatewayState
 class BaseBot(commands.AutoShardedBot):
     """The client as its commands see it. `DuesBot` in cogs/bot.py implements it.
 
+    `server_names`: by server id, as Discord last told them.
     `memberships`: by server and user id, whether the user is a member, and until when that is trusted.
     `owners`: the application's owner or team, and until when that is trusted. Both times are in monotonic
     seconds.
@@ -26,6 +27,7 @@ class BaseBot(commands.AutoShardedBot):
 
     ports: Ports
     gateway: GatewayState
+    server_names: dict[int, str]
     memberships: dict[tuple[int, int], tuple[bool, float]]
     owners: tuple[frozenset[int], float]
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import discord
+from typing import TYPE_CHECKING
 
 from billing.model import Plan
 from cogs.views import layout
@@ -13,12 +12,15 @@ from cogs.views.reader import Audience, server_locale
 from cogs.views.text import TEXT_LIMIT, escaped, fit_lines
 from i18n import tr, use_language
 
+if TYPE_CHECKING:
+    from cogs.core.bot_interface import BaseBot
+
 SHOWN = 10  # plans
 ROOM = 3_000  # characters for all plans, below Discord's 4000 for a message
 ANYBODY = 0  # the buttons work for everyone; each press answers only its caller
 
 
-def panel_card(plans: Sequence[Plan], client: discord.Client, guild_id: int) -> layout.Card:
+def panel_card(plans: Sequence[Plan], client: BaseBot, guild_id: int) -> layout.Card:
     """Return the card in the server's language. Without plans it says that nothing is sold at the moment."""
     guild = client.get_guild(guild_id)
     with use_language(server_locale(guild)):

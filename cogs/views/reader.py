@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import discord
 
 from cogs.views.text import roles
 from i18n import tr
+
+if TYPE_CHECKING:
+    from cogs.core.bot_interface import BaseBot
 
 # For people who never used the bot, and for servers that the bot does not see.
 UNSEEN = "en-US"
@@ -27,14 +31,15 @@ class Audience:
     elsewhere names are shown. `locale`: the locale for the format of amounts.
     """
 
-    client: discord.Client
+    client: BaseBot
     guild_id: int | None = None
     locale: str = "en-US"
 
     def server(self, guild_id: int) -> str:
-        """Return the server's name, not escaped; a placeholder text while Discord does not provide it."""
+        """Return the server's name, not escaped; a placeholder text if the bot never heard it."""
         guild = self.client.get_guild(guild_id)
-        return guild.name if guild and guild.name else tr("card.unknown_server")
+        name = guild.name if guild and guild.name else self.client.server_names.get(guild_id)
+        return name or tr("card.unknown_server")
 
     def roles(self, guild_id: int, role_ids: Sequence[int]) -> str:
         """Return the roles as mentions or names; only their number while the server is unknown."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
-import discord
 import pytest
 
 from billing.model import Binding, Override, OverrideKind, Plan
 from billing.rules.access import SubscriptionAccess
+from cogs.core.bot_interface import BaseBot
 from cogs.core.components import custom_id
 from cogs.core.subscription_keys import key_text, parse_key
 from cogs.subscriptions import NEWS_IN_FRONT, PAGE, ROOM
@@ -23,6 +23,8 @@ SNOWFLAKE = (1 << 63) - 1
 
 class Nowhere:
     """A client that knows no server, so that cards show words instead of names."""
+
+    server_names: ClassVar[dict[int, str]] = {}
 
     def get_guild(self, guild_id: int) -> None:
         """None."""
@@ -54,7 +56,7 @@ def count(components: list[dict[str, Any]]) -> int:
 
 
 def test_a_page_of_the_largest_subscriptions_stays_within_discords_limits() -> None:
-    place = Audience(cast("discord.Client", Nowhere()))
+    place = Audience(cast("BaseBot", Nowhere()))
     news = layout.box("### News\n" + "n" * NEWS_IN_FRONT)
     boxes = [subscription_box(largest(), place, ROOM) for _ in range(PAGE)]
     pager = layout.pager("page", SNOWFLAKE, "", 1, 3)
