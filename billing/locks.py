@@ -32,8 +32,8 @@ class KeyedLocks:
     def lock(self, key: Hashable) -> asyncio.Lock:
         """The lock of this key, for `async with`.
 
-        Never take it while holding another key's lock; the only exception is the lock of a subscription
-        while holding that of its dispute.
+        Never take it while holding another key's lock; the only exceptions are the lock of a
+        subscription while holding that of its dispute, or that of a server's import.
         """
         for seen in self._watchers:
             seen.add(key)

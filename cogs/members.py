@@ -29,6 +29,7 @@ from cogs.core.components import ID_LIMIT, Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, locale_of, require_admin, respond
 from cogs.core.role_permissions import is_owner, require_plan_sellable
 from cogs.core.subscription_keys import key_text, parse_key
+from cogs.member_import import apply, show_preview, undo
 from cogs.member_list import STATES, find_filter, list_card, send_export, turn_page
 from cogs.translator import described
 from cogs.views import layout
@@ -70,6 +71,8 @@ class Members(commands.GroupCog, group_name="members", group_description=describ
             "unlink": self.undone,
             "theypay": self.opened,
             "mlist": turn_page,
+            "impapply": apply,
+            "impundo": undo,
         }
 
     @app_commands.command(name="list", description=described("description.members.list"))
@@ -92,6 +95,13 @@ class Members(commands.GroupCog, group_name="members", group_description=describ
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         await send_export(interaction, guild_id, await find_filter(interaction, guild_id, plan, state))
+
+    @app_commands.command(name="import", description=described("description.members.import"))
+    @app_commands.describe(file=described("option.members.file"))
+    async def import_file(self, interaction: Interaction, file: discord.Attachment | None = None) -> None:
+        """Show what importing a list of subscriptions would do; a button applies it."""
+        await defer(interaction)
+        await show_preview(interaction, await require_admin(interaction, interaction.guild_id), file)
 
     @app_commands.command(description=described("description.members.link"))
     @app_commands.describe(

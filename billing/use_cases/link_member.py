@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from billing.errors import Conflict, MemberGone, NotAllowed, NotFound, ProviderNotFound
@@ -85,6 +86,16 @@ def _require_free(ask: Ask, found: Subscription, snapshot: Subscription) -> None
 
 async def link(ports: Ports, ask: Ask, subscription: Subscription, plans: list[Plan]) -> Link:
     """Bind the subscription to the member, who gets its roles. The provider's pages stay closed to them."""
+    had = await find_had(ports, ask, plans)
+    await bind(ports, ask, plans)
+    return Link(subscription, tuple(plans), had)
+
+
+async def find_had(ports: Ports, ask: Ask, plans: list[Plan]) -> tuple[int, ...]:
+    """The roles of the plans that the member has already and that the bot did not give.
+
+    Raises NotFound if the member is not in the server, and Conflict if a plan is revoked for them.
+    """
     try:
         seen = await ports.roles.fetch_member(ask.guild_id, ask.member_id)
     except MemberGone:
@@ -92,6 +103,11 @@ async def link(ports: Ports, ask: Ask, subscription: Subscription, plans: list[P
     state = await ports.ledger.load_member_state(ask.guild_id, ask.member_id)
     if block_on((plan.id for plan in plans), state.overrides) is not None:
         raise Conflict(Text("error.plan_revoked"))
+    return tuple(role for role in _sold(plans) if role in seen.roles and role not in state.granted)
+
+
+async def bind(ports: Ports, ask: Ask, plans: list[Plan]) -> None:
+    """Record the member as the owner of a subscription that `find_linkable` allowed, and tell them."""
     name = " + ".join(plan.name for plan in plans)
     key = f"linked:{ask.key}:{ask.member_id}:{ports.now()}"
     notice = Notice(key, ask.guild_id, ask.member_id, Linked(name, ask.key), ports.now())
@@ -99,8 +115,6 @@ async def link(ports: Ports, ask: Ask, subscription: Subscription, plans: list[P
     await ports.ledger.record_binding(
         ask.key, whose, who, "members_link", ports.now(), BoundBy.ADMIN, [notice]
     )
-    had = [role for role in _sold(plans) if role in seen.roles and role not in state.granted]
-    return Link(subscription, tuple(plans), tuple(had))
 
 
 async def unlink(ports: Ports, guild_id: int, key: SubscriptionKey, by: int, had: int) -> Binding:
@@ -113,10 +127,15 @@ async def unlink(ports: Ports, guild_id: int, key: SubscriptionKey, by: int, had
 
 def had_mask(made: Link) -> int:
     """A bit mask of the link's roles that the member had before."""
-    return sum(1 << bit for bit, role in enumerate(_sold(made.plans)) if role in made.had)
+    return mask_of(made.plans, made.had)
 
 
-def _sold(plans: list[Plan] | tuple[Plan, ...]) -> list[int]:
+def mask_of(plans: Sequence[Plan], had: Sequence[int]) -> int:
+    """A bit mask of those of the plans' roles that the member had before."""
+    return sum(1 << bit for bit, role in enumerate(_sold(plans)) if role in had)
+
+
+def _sold(plans: Sequence[Plan]) -> list[int]:
     return list(dict.fromkeys(role for plan in plans for role in plan.role_ids))
 
 

@@ -24,13 +24,8 @@ async def find_holders(bot: BaseBot, guild: discord.Guild, plans: Sequence[Plan]
     what = tr("doctor.label.by_hand")
     if not bot.intents.members:
         return Finding(what, True, tr("doctor.holders_unseen"))
-    sold, found, seen = {role for plan in plans for role in plan.role_ids}, list[int](), 0
     try:
-        async for member in guild.fetch_members(limit=LOOKED_AT):
-            seen += 1
-            held = sold & {role.id for role in member.roles}
-            if held and not member.bot and await unaccounted(bot.ports, guild.id, member.id, held):
-                found.append(member.id)
+        found, seen = await load_unpaid_holders(bot, guild, plans)
     except FAULTS:
         return Finding(what, True, tr("doctor.holders_unlisted"))
     rest = " " + tr("doctor.holders_first", n=seen) if seen == LOOKED_AT else ""
@@ -42,3 +37,17 @@ async def find_holders(bot: BaseBot, guild: discord.Guild, plans: Sequence[Plan]
     else:
         said = tr("doctor.holders", members=members, n=len(found))
     return Finding(what, False, said + rest, tr("doctor.holders_cure"))
+
+
+async def load_unpaid_holders(
+    bot: BaseBot, guild: discord.Guild, plans: Sequence[Plan]
+) -> tuple[list[int], int]:
+    """Return the members among the first LOOKED_AT who have a sold role without a right to it, and how many
+    members were looked at. Raises discord.py's errors."""
+    sold, found, seen = {role for plan in plans for role in plan.role_ids}, list[int](), 0
+    async for member in guild.fetch_members(limit=LOOKED_AT):
+        seen += 1
+        held = sold & {role.id for role in member.roles}
+        if held and not member.bot and await unaccounted(bot.ports, guild.id, member.id, held):
+            found.append(member.id)
+    return found, seen

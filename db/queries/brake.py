@@ -6,6 +6,7 @@ import sqlite3
 
 from billing.model import Binding, Change
 from billing.rules.brake import ASKS_AGAIN, FEWEST, RELEASED, WINDOW, Brake, allowed
+from db.queries.imports import is_undone
 from db.queries.reconcile_queue import record_queued_members
 from db.queries.rows import add_changes
 
@@ -23,6 +24,8 @@ _HOLDERS = """
 
 def record_taking(db: sqlite3.Connection, guild_id: int, member_id: int, at: int) -> int | None:
     if _is_released(db, guild_id, at) or _is_counted(db, guild_id, member_id, at):
+        return None
+    if is_undone(db, guild_id, member_id, at - RELEASED):  # an admin decided that
         return None
     window = {"guild": guild_id, "after": at - WINDOW}
     is_on = _is_on(db, guild_id)

@@ -20,6 +20,7 @@ from db.queries import (
     brake,
     disputes,
     health,
+    imports,
     inbox,
     intents,
     locales,
@@ -256,6 +257,13 @@ class SqliteLedger(Ledger):
     record_panel_shown = _writes(panels.record_panel_shown)
     record_panel_failed = _writes(panels.record_panel_failed)
     record_panel_removed = _writes(panels.record_panel_removed)
+
+    record_import = _writes(imports.record_import)
+    load_import = _reads(imports.load_import)
+    load_last_import = _reads(imports.load_last_import)
+    load_import_rows = _reads(imports.load_import_rows)
+    record_import_applied = _writes(imports.record_import_applied)
+    record_import_row = _writes(imports.record_import_row)
 
     # -- what an older ledger has not asked for yet --------------------------------------------------
     record_started = _writes(restored.record_started)

@@ -7,6 +7,7 @@ from typing import Any
 
 from standins.discord import wire
 from standins.discord.commands import (
+    ATTACHMENT,
     BOOLEAN,
     CHANNEL,
     GROUP,
@@ -67,6 +68,15 @@ class Resolver:
             raise NotOfferedError(f"{value!r} is no user, role or channel here.")
         return str(value.id)
 
+    def attach(self, name: str, content: bytes) -> str:
+        """Upload a file and return its id."""
+        file_id = str(self._state.snowflake())
+        url = f"{self._state.address}/attachments/{file_id}/{name}"
+        self._state.files[url] = content
+        body = {"id": file_id, "filename": name, "size": len(content), "url": url, "proxy_url": url}
+        self.resolved.setdefault("attachments", {})[file_id] = body
+        return file_id
+
     def _user(self, user_id: int) -> None:
         user = self._state.users[user_id]
         self.resolved.setdefault("users", {})[str(user_id)] = wire.user_json(user)
@@ -112,6 +122,8 @@ class _Filler(Resolver):
         kind = option["type"]
         if kind in (USER, CHANNEL, ROLE, MENTIONABLE):
             return self._typed_reference(kind, value)
+        if kind == ATTACHMENT:
+            return self.attach(*value)
         for choice in option.get("choices", []):
             if value in (choice["name"], choice["value"]):
                 return choice["value"]

@@ -87,12 +87,14 @@ class DiscordServer:
         for route in sorted(ROUTES, key=_specific_first):
             app.router.add_route(route.method, API + route.path, self._serve(route))
         app.router.add_post(f"{API}/oauth2/token", partial(give_token, self.world))
+        app.router.add_get("/attachments/{file}/{name}", self._uploaded)
         app.router.add_route("*", "/{anything:.*}", self._nowhere)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port if port is None else port)
         await site.start()
         self.port = self._runner.addresses[0][1]
+        self.world.address = f"http://127.0.0.1:{self.port}"
 
     async def stop(self) -> None:
         """Close all connections and stop listening; sessions stay, so that bots can resume later."""
@@ -110,6 +112,11 @@ class DiscordServer:
         """Pass a dispatched gateway event to the recorder, if there is one."""
         if self._recorder is not None:
             self._recorder.event(name, data)
+
+    async def _uploaded(self, request: web.Request) -> web.Response:
+        """Answer with an uploaded file."""
+        content = self.world.files.get(f"{self.world.address}{request.path}")
+        return web.Response(status=404) if content is None else web.Response(body=content)
 
     # One request
 

@@ -54,6 +54,7 @@ class State:
         self.guilds: dict[int, Guild] = {}
         self.applications: dict[int, Application] = {}
         self.dms: dict[frozenset[int], Channel] = {}
+        self.address = ""  # where uploaded files are served
         self.files: dict[str, bytes] = {}  # the contents of attachments, by their address
         self.interactions: dict[int, Interaction] = {}
         self.tokens: dict[str, Interaction] = {}

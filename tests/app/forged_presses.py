@@ -50,6 +50,7 @@ ADMINS = {
     "members link",
     "members list",
     "members export",
+    "members import",
     "panel",
     "plans add",
     "plans edit",
@@ -65,5 +66,12 @@ def something(app: AppHarness, option: dict[str, Any]) -> Any:
     if option.get("choices"):
         return option["choices"][-1]["value"]
     named = {"stripe_price": app.price, "plan": "Gold"}
-    kinds: dict[int, Any] = {4: 3, 5: True, 6: app.bob, 7: app.guild.channel(), 8: app.gold}
+    kinds: dict[int, Any] = {
+        4: 3,
+        5: True,
+        6: app.bob,
+        7: app.guild.channel(),
+        8: app.gold,
+        11: ("list.csv", b"discord id,subscription id\n1,sub_1\n"),
+    }
     return kinds.get(option["type"], named.get(option["name"], "https://example.org/x"))

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable
 
 from billing.model import Binding, BoundBy, IntentKind, OverrideKind
+from billing.model.imports import ImportRow, RowState
 from billing.ports import Ledger
 from db import SqliteLedger
 from tests.contract.ledger.nouns import (
@@ -96,6 +97,7 @@ async def everything(ledger: Ledger) -> None:
     await ledger.record_swept("stripe", "acct")
     await load_everything(ledger)
     await show_panels(ledger)
+    await import_rows(ledger)
 
 
 async def load_plans(ledger: Ledger) -> None:
@@ -188,6 +190,16 @@ async def show_panels(ledger: Ledger) -> None:
     await ledger.record_panel_failed(panel, 30)
     await ledger.record_panel_shown(panel)
     await ledger.record_panel_removed(panel)
+
+
+async def import_rows(ledger: Ledger) -> None:
+    row = ImportRow(1, ANNA.member_id, KEY)
+    made = await ledger.record_import(GUILD, 1, [row], 20)
+    await ledger.load_import(made)
+    await ledger.record_import_applied(made, 20)
+    await ledger.load_last_import(GUILD)
+    await ledger.load_import_rows(made, list(RowState), 0, 9)
+    await ledger.record_import_row(made, row, 20)
 
 
 METHODS = {name for name in dir(Ledger) if name.startswith(("record_", "load_"))}

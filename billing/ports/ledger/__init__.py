@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from billing.ports.ledger.decisions import DecisionLedger
+from billing.ports.ledger.imports import ImportLedger
 from billing.ports.ledger.inbox import InboxLedger
 from billing.ports.ledger.members import MemberLedger
 from billing.ports.ledger.notices import NoticeLedger
@@ -22,6 +23,7 @@ class Ledger(
     DecisionLedger,
     PlanLedger,
     PanelLedger,
+    ImportLedger,
     NoticeLedger,
     OutboxLedger,
     OlderLedger,
