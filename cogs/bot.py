@@ -125,12 +125,15 @@ class DuesBot(BaseBot):
         self.ports = ports
         await self.tree.set_translator(Translator())
         members = (Subscriptions(), Manage(), Cancel(), Subscribe())
-        admins = (revoke := Revoke(), Member(revoke), Grants(), Plans(), Members(), StatsCog())
+        member = Member(revoke := Revoke())
+        admins = (revoke, member, Grants(), Plans(), Members(), StatsCog())
         for cog in (*members, *admins, Doctor(), Brakes(), PanelCog(), SettingsCog()):
             await self.add_cog(cog)
             self.actions |= cog.actions
         for watcher in (RoleSync(self), ServerNames(self), PaywallWatch(self)):
             await self.add_cog(watcher)
+        for menu in member.menus:
+            self.tree.add_command(menu)
 
     async def serve(self, token: str, ports: Ports, started: Callable[[], None]) -> None:
         """Log in and stay connected until cancelled; `started` is called once Discord accepts calls.

@@ -25,7 +25,7 @@ from cogs.revoke import QUESTION_OPEN, Revoke
 from cogs.translator import described
 from cogs.views import layout
 from cogs.views.intent_outcomes import intent_words
-from cogs.views.member import overview_text
+from cogs.views.member import overview_text, roles_text
 from cogs.views.reader import Audience
 from cogs.views.text import day, escaped, reason_words
 from i18n import tr
@@ -53,6 +53,10 @@ class Member(commands.Cog):
     def __init__(self, revoke: Revoke) -> None:
         self._revoke = revoke
         self._open: dict[str, RefundQuestion] = {}
+        self.menus = (
+            app_commands.ContextMenu(name=described("menu.subscription"), callback=self.of_user),
+            app_commands.ContextMenu(name=described("menu.why_role"), callback=self.of_message),
+        )
         self.actions: dict[str, Action] = {
             "look": self.looked_again,
             "mrefund": self.refund_asked,
@@ -74,6 +78,26 @@ class Member(commands.Cog):
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         await respond(interaction, await overview_card(interaction, guild_id, member.id))
+
+    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+    @app_commands.allowed_installs(guilds=True, users=False)
+    @app_commands.default_permissions(manage_guild=True)
+    async def of_user(self, interaction: Interaction, user: discord.User) -> None:
+        """Show a member, from their context menu."""
+        await defer(interaction)
+        guild_id = await require_admin(interaction, interaction.guild_id)
+        await respond(interaction, await overview_card(interaction, guild_id, user.id))
+
+    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+    @app_commands.allowed_installs(guilds=True, users=False)
+    @app_commands.default_permissions(manage_guild=True)
+    async def of_message(self, interaction: Interaction, message: discord.Message) -> None:
+        """Say why the author of a message has their roles, from the message's context menu."""
+        await defer(interaction)
+        guild_id = await require_admin(interaction, interaction.guild_id)
+        seen = await load_overview(interaction.client.ports, guild_id, message.author.id)
+        audience = Audience(interaction.client, guild_id, locale_of(interaction))
+        await respond(interaction, layout.note(roles_text(seen, audience)))
 
     async def looked_again(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """Ask the providers about the member's subscriptions, and show the member again."""

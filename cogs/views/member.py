@@ -101,6 +101,13 @@ def _roles(seen: MemberOverview, audience: Audience) -> list[str]:
     return [tr("member.roles"), *(said or [tr("member.no_role")])]
 
 
+def roles_text(seen: MemberOverview, audience: Audience) -> str:
+    """Return a member's roles with the reasons, for an admin."""
+    title = f"### {tr('member.title', member=f'<@{seen.member_id}>')}"
+    lines = [title, *_notes(seen, ()), *_roles(seen, audience)]
+    return fit_lines(layout.TEXT_LIMIT, list(enumerate(lines)))
+
+
 def role_line(reason: RoleReason, seen: MemberOverview, audience: Audience, *, own: bool = False) -> str:
     """Return a role with the reason why the member has it, gets it, or no longer has it.
 

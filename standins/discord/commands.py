@@ -14,6 +14,8 @@ from standins.discord.errors import ApiError, Form, NotOfferedError, refusal
 from standins.discord.model import Application, Channel, Guild, Json, User
 from standins.discord.state import State
 
+# Discord, 'Application Command Types'.
+CHAT_INPUT, USER_MENU, MESSAGE_MENU = range(1, 4)
 SUBCOMMAND, GROUP, STRING, INTEGER, BOOLEAN, USER, CHANNEL, ROLE, MENTIONABLE, NUMBER, ATTACHMENT = range(
     1, 12
 )
@@ -199,6 +201,8 @@ def offered(
     """Yield the chat commands that Discord's client would list for this person in this place."""
     for app in state.applications.values():
         for command in _in_scope(app, guild):
+            if command["type"] != CHAT_INPUT:
+                continue
             try:
                 require_offered(state, app, command, user, guild, channel)
             except NotOfferedError:
@@ -212,11 +216,14 @@ def _in_scope(app: Application, guild: Guild | None) -> Iterator[Json]:
         yield from app.commands.get(guild.id, {}).values()
 
 
-def named(state: State, guild: Guild | None, name: str) -> tuple[Application, Json]:
-    """Return the registered command of that name. Raises NotOfferedError if no application has it."""
+def named(state: State, guild: Guild | None, name: str, kind: int = CHAT_INPUT) -> tuple[Application, Json]:
+    """Return the registered command of that name and kind.
+
+    Raises NotOfferedError if no application has it.
+    """
     for app in state.applications.values():
         for command in _in_scope(app, guild):
-            if command["name"] == name and command["type"] == 1:
+            if command["name"] == name and command["type"] == kind:
                 return app, command
     raise NotOfferedError(f"No application has registered /{name}.")
 

@@ -20,8 +20,8 @@ from standins.discord.commands import (
     USER,
 )
 from standins.discord.errors import NotOfferedError
-from standins.discord.model import Channel, Guild, Json, Role
-from standins.discord.state import State
+from standins.discord.model import Channel, Guild, Json, Message, Role
+from standins.discord.state import HasId, State
 
 
 def command_data(
@@ -45,6 +45,17 @@ def command_data(
     if filler.resolved:
         data["resolved"] = filler.resolved
     return data
+
+
+def menu_data(state: State, guild: Guild | None, command: Json, target: HasId | Message) -> Json:
+    """Return the `data` of a command in the context menu of a user or a message."""
+    resolver = Resolver(state, guild)
+    if isinstance(target, Message):
+        resolver.resolved["messages"] = {str(target.id): wire.message_json(state, target)}
+    else:
+        resolver.reference(target)
+    data: Json = {"id": command["id"], "name": command["name"], "type": command["type"]}
+    return data | {"target_id": str(target.id), "resolved": resolver.resolved}
 
 
 class Resolver:

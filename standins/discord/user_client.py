@@ -7,11 +7,18 @@ from typing import Any
 
 from standins.discord import chat, permissions
 from standins.discord.cards import Card, Reply, answered
-from standins.discord.commands import localized, named, offered, require_offered
+from standins.discord.commands import (
+    MESSAGE_MENU,
+    USER_MENU,
+    localized,
+    named,
+    offered,
+    require_offered,
+)
 from standins.discord.errors import CannotUseError
 from standins.discord.interactions import AUTOCOMPLETE, COMMAND, start
 from standins.discord.model import Application, Channel, Guild, Json, Message, User
-from standins.discord.options import command_data
+from standins.discord.options import command_data, menu_data
 from standins.discord.state import HasId, State
 
 Place = Guild | Channel | None
@@ -73,6 +80,24 @@ class Person:
         interaction = start(self.state, AUTOCOMPLETE, app, self.user, channel, data)
         await answered(self.state, interaction)
         return interaction.choices or []
+
+    async def use_menu(
+        self, place: Place, name: str, target: HasId | Card, *, force: bool = False, wait: bool = True
+    ) -> Reply:
+        """Choose a command in the context menu of a member or of a message, and wait for the answer.
+
+        `force`: as in `run`. Raises NotOfferedError or NoAnswerError.
+        """
+        guild, kind = self._guild(place), MESSAGE_MENU if isinstance(target, Card) else USER_MENU
+        app, registered = named(self.state, guild, name, kind)
+        channel = self._channel(place, app)
+        if not force:
+            require_offered(self.state, app, registered, self.user, guild, channel)
+        data = menu_data(
+            self.state, guild, registered, target.message if isinstance(target, Card) else target
+        )
+        interaction = start(self.state, COMMAND, app, self.user, channel, data)
+        return await answered(self.state, interaction, wait=wait)
 
     def _typed(
         self, place: Place, command: str, options: Mapping[str, Any], *, force: bool, focus: str | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 from standins.discord import Person, Reply
 from standins.discord.cards import answered
+from standins.discord.commands import CHAT_INPUT
 from standins.discord.interactions import COMPONENT, start
 from standins.discord.model import Message
 from tests.app.harness import AppHarness
@@ -33,6 +34,8 @@ def leaves(app: AppHarness) -> dict[str, list[dict[str, Any]]]:
     """The options of every command and subcommand that is registered, by its whole name."""
     found: dict[str, list[dict[str, Any]]] = {}
     for one in app.application.commands[None].values():
+        if one["type"] != CHAT_INPUT:
+            continue
         parts = [option for option in one["options"] if option["type"] == 1]
         for part in parts:
             found[f"{one['name']} {part['name']}"] = part.get("options", [])
@@ -46,6 +49,7 @@ ADMINS = {
     "grant",
     "member",
     "stats",
+    "settings",
     "doctor",
     "members link",
     "members list",

@@ -23,6 +23,7 @@ from i18n import tr, use_language
 from i18n.plain import plain_words
 from sandbox.stage import free_port
 from standins.discord import NoAnswerError
+from standins.discord.commands import CHAT_INPUT
 from tests.app import harness as parts
 from tests.app.harness import AppHarness, running
 
@@ -33,8 +34,9 @@ ADMIN_COMMANDS = {"revoke", "grant", "member", "members", "plans", "panel", "doc
 
 
 def registered(app: AppHarness) -> dict[str, dict[str, Any]]:
-    """The commands as Discord has them, by name."""
-    return {command["name"]: command for command in app.application.commands[None].values()}
+    """The slash commands as Discord has them, by name."""
+    every = app.application.commands[None].values()
+    return {command["name"]: command for command in every if command["type"] == CHAT_INPUT}
 
 
 async def test_commands_have_the_documented_permissions_and_places(app: AppHarness) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from standins.discord import Reply
+from standins.discord.errors import NotOfferedError
 from standins.discord.permissions import MANAGE_GUILD
 from tests.app.harness import MONTH, AppHarness
 
@@ -124,3 +125,22 @@ async def test_a_refund_that_was_asked_is_not_made_without_the_permission(app: A
     denied = await asked.press("Refund €5.00 for Gold")
     assert denied.text == "You need the Manage Server permission for this."
     assert app.stripe.world.all("refund") == []
+
+
+async def test_the_context_menus_of_a_member_and_a_message_show_the_member_to_admins(app: AppHarness) -> None:
+    await app.sell()
+    await app.buy()
+    said = app.bob.say(app.guild, "hello")
+    on_member = await app.cleo.use_menu(app.guild, "Subscription", app.bob)
+    assert on_member.ephemeral
+    assert "**Gold**: Renews on" in on_member.text
+    on_message = await app.cleo.use_menu(app.guild, "Why this role?", app.cleo.look_at(said))
+    assert on_message.ephemeral
+    assert on_message.pings == []
+    assert f"<@&{app.gold.id}>: Gold is paid." in on_message.text
+    with pytest.raises(NotOfferedError):
+        await app.bob.use_menu(app.guild, "Subscription", app.cleo)
+    refused = await app.bob.use_menu(app.guild, "Subscription", app.cleo, force=True)
+    assert refused.text == "You need the Manage Server permission for this."
+    refused = await app.bob.use_menu(app.guild, "Why this role?", said, force=True)
+    assert refused.text == "You need the Manage Server permission for this."

@@ -285,6 +285,7 @@ POLITE = (
     "The bot couldn't find an active subscription of yours.",
     "Nothing was changed.",
     "Your roles, and why",
+    "### Settings",
     "Gold",
     "The bot isn't in the server.",
     "There's nothing on sale right now.",
