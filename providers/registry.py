@@ -14,7 +14,7 @@ from billing.ports import Clock, Meter, Provider, Signer, Unmeasured, Values
 def _stripe(settings: Any, clock: Clock, signer: Signer, kept: Values | None, meter: Meter) -> Provider:
     from providers.stripe.provider import StripeProvider  # noqa: PLC0415 - 7 MB, needed only where Stripe is on
 
-    return StripeProvider(settings.api_key, settings.webhook_secrets, settings.api_url, clock, meter)
+    return StripeProvider(settings.api_key, settings.webhook_secrets, settings.api_url, clock, meter, kept)
 
 
 def _paypal(settings: Any, clock: Clock, signer: Signer, kept: Values | None, meter: Meter) -> Provider:

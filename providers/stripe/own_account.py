@@ -15,12 +15,14 @@ from billing.model import Finding
 from billing.model.translatable_text import Text, Verbatim
 from billing.ports import Clock
 from providers.base import need
+from providers.kept_ids import KeptIds
 from providers.stripe.api import Api
 
 log = logging.getLogger(__name__)
 
 _ASK_SECONDS = 4.0  # seconds; meanwhile Stripe waits for the answer to its notification
 _RETRY_AFTER = 60.0  # seconds
+_CHANGE_TOLD_FOR = 30 * 86_400  # seconds
 _MOST_OTHERS = 20  # other accounts that are remembered
 _LIVE_KEY = re.compile(r"[a-z]+_(org_)?live_")
 
@@ -36,8 +38,8 @@ class OwnAccount:
     Its id is fetched once, when the first event names an account.
     """
 
-    def __init__(self, api: Api, clock: Clock) -> None:
-        self._api, self._clock = api, clock
+    def __init__(self, api: Api, clock: Clock, ids: KeptIds) -> None:
+        self._api, self._clock, self._ids = api, clock, ids
         self._id: str | None = None
         self._next = 0.0
         self._asking = asyncio.Lock()
@@ -57,6 +59,25 @@ class OwnAccount:
             self._pass_over(origin)
         self.heard = self.heard or origin == own
         return origin == own
+
+    async def check(self) -> list[Finding]:
+        """Return findings if the key belongs to another account than before, or may not tell to which.
+
+        A change is reported for 30 days, because the owner may have changed the account on purpose.
+        """
+        own, what, now = await self._ask(), Text("finding.stripe.account"), int(self._clock.now())
+        if own is None:
+            return [Finding(what, True, Text("finding.stripe.account_unknown"), note=True), *self.findings()]
+        before, _, changed = (await self._ids.load("account")).partition(" ")
+        former, _, at = changed.partition(" ")
+        if before != own:
+            former, at = before, str(now)
+            await self._ids.record("account", f"{own} {former} {at}" if former else own)
+        if not former or int(at) + _CHANGE_TOLD_FOR < now:
+            return self.findings()
+        message = Text("finding.stripe.account_changed", own=Verbatim(own), former=Verbatim(former))
+        cure = Text("finding.stripe.account_changed_cure", former=Verbatim(former))
+        return [Finding(what, False, message, cure), *self.findings()]
 
     def findings(self) -> list[Finding]:
         """Return a finding if events of other accounts have arrived since the start."""

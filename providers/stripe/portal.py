@@ -1,6 +1,7 @@
 """Creates and repairs the billing portal's settings, one configuration per server.
 
-Each configuration carries the server's id in its metadata, so the bot stores nothing about it
+The ledger keeps each configuration's id, so that no list is read for a link. Each configuration also carries
+the server's id in its metadata, by which a list finds it if the ledger does not know it
 (docs.stripe.com/api/customer_portal/configurations, 2026-11).
 """
 
@@ -13,15 +14,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from billing.errors import ProviderNotFound
 from billing.model import GuildSettings, Price
 from billing.ports import Clock, PortalOptions
 from providers.base import Answer, maybe, need
+from providers.kept_ids import KeptIds
 from providers.stripe.api import Api, path
 
 log = logging.getLogger(__name__)
 
 GUILD = "dues_guild"
 _MOST_PRODUCTS = 10
+_PRODUCTS = "features.subscription_update.products"
 # Seconds until a configuration is checked again, because somebody may have changed it in the Dashboard.
 _TRUSTED_FOR = 3600.0
 
@@ -36,9 +40,10 @@ class _Kept:
 class Portals:
     """The servers' portal configurations, each trusted for an hour after it was checked."""
 
-    def __init__(self, api: Api, clock: Clock) -> None:
+    def __init__(self, api: Api, clock: Clock, ids: KeptIds) -> None:
         self._api = api
         self._clock = clock
+        self._ids = ids
         self._kept: dict[int, _Kept] = {}
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -80,8 +85,11 @@ class Portals:
         return kept.wanted if kept else {"features": _features((), switching=None)}
 
     async def _find(self, guild_id: int) -> Answer | None:
+        known = await self._ids.load(f"portal {guild_id}")
+        if known and (found := await self._fetch(known, guild_id)):
+            return found
         # Stripe omits `products` unless it is expanded.
-        expand = ["data.features.subscription_update.products"]
+        expand = [f"data.{_PRODUCTS}"]
         async for page in self._api.pages("billing_portal/configurations", active=True, expand=expand):
             for one in page:
                 if maybe(one, f"metadata.{GUILD}", str) == str(guild_id):
@@ -89,13 +97,26 @@ class Portals:
                     return answer
         return None
 
+    async def _fetch(self, configuration_id: str, guild_id: int) -> Answer | None:
+        """Fetch a configuration; None if it is not active, or not this server's in the key's account."""
+        try:
+            found = await self._api.get(
+                path("billing_portal", "configurations", configuration_id), expand=[_PRODUCTS]
+            )
+        except ProviderNotFound:
+            return None
+        ours = maybe(found, f"metadata.{GUILD}", str) == str(guild_id)
+        return found if ours and maybe(found, "active", bool) else None
+
     async def _settle(self, guild_id: int, found: Answer | None, wanted: Mapping[str, Any]) -> str:
         if found is None:
             ours = {GUILD: str(guild_id)}
             made = await self._api.post(
                 "billing_portal/configurations", name=f"Dues {guild_id}", metadata=ours, **wanted
             )
+            await self._ids.record(f"portal {guild_id}", need(made, "id", str))
             return need(made, "id", str)
+        await self._ids.record(f"portal {guild_id}", need(found, "id", str))
         changed = differences(wanted, found)
         if changed:
             log.info("Resetting the portal of server %s: %s", guild_id, ", ".join(changed))

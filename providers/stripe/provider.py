@@ -36,8 +36,10 @@ from billing.ports import (
     PaceState,
     PaymentPage,
     PortalOptions,
+    Values,
 )
 from providers.base import Answer, bounded, id_for_log, maybe, need
+from providers.kept_ids import KeptIds
 from providers.pace import Pace
 from providers.stripe import payments
 from providers.stripe.api import Api, NotKnown, Refused, path
@@ -61,11 +63,8 @@ _INVOICE = ["latest_invoice"]
 class StripeProvider:
     """One Stripe account, in the mode of its key. Call `close` when done."""
 
-    name = NAME
-    title = "Stripe"
-    keeps_period = True
-    closes_pages = True
-    lists_all = True
+    name, title = NAME, "Stripe"
+    keeps_period = closes_pages = lists_all = True
 
     def __init__(
         self,
@@ -74,14 +73,17 @@ class StripeProvider:
         api_url: str | None,
         clock: Clock,
         meter: Meter | None = None,
+        kept: Values | None = None,
     ) -> None:
         self.account = account_of(api_key)
         self.webhook_print = hashlib.sha256(",".join(sorted(webhook_secrets)).encode()).hexdigest()[:16]
         self._webhook_secrets = webhook_secrets
         self._pace = Pace(f"{NAME}:{self.account}", clock, meter)
         self._api = Api(api_key, api_url, clock, self._pace)
-        self._portals, self._loader = Portals(self._api, clock), SubscriptionLoader(self._api, clock)
-        self._previews, self._own_account = InvoicePreviews(self._api, clock), OwnAccount(self._api, clock)
+        ids = KeptIds(kept, f"{NAME}:{self.account}")
+        self._portals, self._loader = Portals(self._api, clock, ids), SubscriptionLoader(self._api, clock)
+        self._previews = InvoicePreviews(self._api, clock)
+        self._own_account = OwnAccount(self._api, clock, ids)
         self._setup = Setup(self._api, self._portals, self.account, self._own_account)
 
     @property

@@ -104,7 +104,8 @@ class Setup:
                 for guild in guilds
             ),
         )
-        return [*key, *self._own_account.findings(), *(finding for findings in found for finding in findings)]
+        account = await self._own_account.check()
+        return [*key, *account, *(finding for findings in found for finding in findings)]
 
     async def fix(self, what: str) -> None:
         """Apply the fix that a finding named in `fix`. Raises ProviderRefused for an unknown name."""

@@ -9,35 +9,18 @@ from typing import Any
 
 import pytest
 
-from billing.errors import LedgerUnavailable, NotAuthentic, ProviderUnavailable
+from billing.errors import NotAuthentic, ProviderUnavailable
 from providers.paypal.provider import PayPalProvider
 from standins.clock import MovableClock
 from standins.paypal import PayPalServer
 from standins.paypal.certs import Authority
 from standins.paypal.signing import Message
+from tests.providers.notebook import Notebook
 from tests.providers.paypal.conftest import provider_at
 from tests.providers.paypal.test_webhook import body_of, lower, signed
 
 BODY = body_of("BILLING.SUBSCRIPTION.UPDATED", {"id": "I-1"})
 KEPT = "paypal_certificates"
-
-
-class Notebook:
-    """Small facts, as the ledger keeps them."""
-
-    def __init__(self) -> None:
-        self.facts: dict[str, str] = {}
-        self.broken = False
-
-    async def load_value(self, name: str) -> str | None:
-        if self.broken:
-            raise LedgerUnavailable
-        return self.facts.get(name)
-
-    async def record_value(self, name: str, value: str) -> None:
-        if self.broken:
-            raise LedgerUnavailable
-        self.facts[name] = value
 
 
 async def outcome(provider: PayPalProvider, message: Message, clock: MovableClock) -> str:

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from stripe import WebhookSignature
 
+from billing.model import Finding
 from i18n.plain import plain_words
 from providers.stripe.own_account import account_of
+from providers.stripe.provider import StripeProvider
 from standins.stripe.notices import account
 from tests.contract.providers.harness import buy
-from tests.contract.providers.stripe import StripeSurroundings
+from tests.contract.providers.stripe import KEY, StripeSurroundings
+from tests.providers.notebook import Notebook
 
 HOOK = "http://127.0.0.1:9/webhooks/stripe"
 
@@ -103,3 +106,36 @@ async def test_with_an_organisations_destination_no_endpoint_is_missing(
 )
 def test_the_prefix_of_a_stripe_key_decides_its_mode(key: str, mode: str) -> None:
     assert account_of(key) == mode
+
+
+async def findings(there: StripeSurroundings, kept: Notebook) -> list[Finding]:
+    """Return the findings about the account of a process that starts now."""
+    provider = StripeProvider(KEY, ("whsec_one",), there.server.url, there.clock, kept=kept)
+    found = await provider.check([], HOOK)
+    await provider.close()
+    return [one for one in found if plain_words(one.what) == "Stripe account"]
+
+
+async def test_a_key_of_another_account_is_a_finding_that_names_both_for_a_month(
+    there: StripeSurroundings, home: str
+) -> None:
+    kept = Notebook()
+    assert await findings(there, kept) == []
+    assert kept.facts == {"stripe:test account": home}
+    account(there.server.world)["id"] = "acct_another"
+    for _ in range(2):
+        (found,) = await findings(there, kept)
+        assert not found.ok
+        assert "now belongs to the account acct_another" in plain_words(found.message)
+        assert f"put a key of {home} back" in plain_words(found.cure)
+    there.clock.advance(31 * 86_400)
+    assert await findings(there, kept) == []
+
+
+async def test_a_key_that_may_not_tell_its_account_is_a_note(there: StripeSurroundings) -> None:
+    there.server.faults.add("status", "/v1/account", status=403, times=None)
+    kept = Notebook()
+    (found,) = await findings(there, kept)
+    assert (found.ok, found.note) == (True, True)
+    assert "may not tell which account" in plain_words(found.message)
+    assert kept.facts == {}

@@ -16,6 +16,7 @@ from providers.stripe.provider import StripeProvider
 from providers.stripe.setup import EVENTS
 from tests.contract.providers.harness import GUILD, HOME, buy, portal_options
 from tests.contract.providers.stripe import KEY, StripeSurroundings
+from tests.providers.notebook import Notebook
 from tests.providers.stripe.responder import Responder
 
 GOLD = Price("stripe", "test", "price_gold", "prod_gold", 500, "eur", "month")
@@ -155,6 +156,51 @@ async def test_a_portal_configuration_that_was_removed_is_created_again(there: S
     made["active"] = False
     assert (await there.provider.manage_link(bought, portal_options(bought.price))).startswith("http")
     assert len(configurations(there)) == 1
+
+
+def lists_of_configurations(there: StripeSurroundings) -> int:
+    where = "/v1/billing_portal/configurations"
+    return sum(e.method == "GET" and e.path == where for e in there.server.exchanges)
+
+
+async def test_the_portal_configuration_is_listed_only_while_the_ledger_does_not_know_it(
+    there: StripeSurroundings,
+) -> None:
+    bought, kept = await buy(there), Notebook()
+    for _ in range(3):  # a process each
+        provider = StripeProvider(KEY, ("whsec_one",), there.server.url, there.clock, kept=kept)
+        await provider.manage_link(bought, portal_options(bought.price))
+        await provider.close()
+    assert lists_of_configurations(there) == 1
+    (made,) = configurations(there)
+    assert kept.facts == {f"stripe:test portal {GUILD}": made["id"]}
+
+
+@pytest.mark.parametrize("change", [{"active": False}, {"metadata": {}}, {"id": "bpc_of_another_account"}])
+async def test_a_kept_portal_configuration_that_is_gone_is_made_again(
+    there: StripeSurroundings, change: dict[str, Any]
+) -> None:
+    bought, kept = await buy(there), Notebook()
+    for number in range(2):
+        provider = StripeProvider(KEY, ("whsec_one",), there.server.url, there.clock, kept=kept)
+        assert (await provider.manage_link(bought, portal_options(bought.price))).startswith("http")
+        await provider.close()
+        if number == 0:
+            (made,) = configurations(there)
+            if "id" in change:
+                kept.facts[f"stripe:test portal {GUILD}"] = change["id"]
+            else:
+                made |= change
+    (now,) = [one for one in configurations(there) if one["metadata"]]
+    assert kept.facts == {f"stripe:test portal {GUILD}": now["id"]}
+
+
+async def test_without_a_usable_ledger_a_portal_link_is_still_given(there: StripeSurroundings) -> None:
+    bought, kept = await buy(there), Notebook()
+    kept.broken = True
+    provider = StripeProvider(KEY, ("whsec_one",), there.server.url, there.clock, kept=kept)
+    assert (await provider.manage_link(bought, portal_options(bought.price))).startswith("http")
+    await provider.close()
 
 
 async def test_a_deleted_customer_gets_no_portal_link(there: StripeSurroundings) -> None:
