@@ -51,6 +51,8 @@ class SettingsCog(commands.Cog):
         """Handle a submitted form: record its fields and show the settings again."""
         await defer(interaction, replace=True)
         guild_id = await require_admin(interaction, interaction.guild_id)
+        if not pressed.fields:
+            raise Conflict(tr("error.outdated_button"))
         ports, update = interaction.client.ports, _update(pressed)
         saved = await edit_settings(ports, guild_id, update, interaction.user.id)
         await respond(interaction, show_settings(interaction, saved))

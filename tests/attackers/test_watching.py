@@ -165,7 +165,7 @@ async def test_the_bot_is_not_ready_while_an_event_waits_too_long(app: AppHarnes
     app.clock.advance(40)
     status, state, gauges = await look(app)
     assert (status, state["ready"], gauges["dues_ready"]) == (503, False, 0)
-    assert "waited" in state["inbox"]
+    assert "waiting" in state["inbox"]
     assert state["members"] == state["ledger"] == state["discord"] == "ok"
     assert gauges["dues_oldest_event_seconds"] > WAITS_TOO_LONG
     assert gauges["dues_inbox_events"] >= 1
@@ -186,7 +186,7 @@ async def test_the_bot_is_not_ready_while_a_member_waits_too_long(app: AppHarnes
     app.clock.advance(120)
     status, state, gauges = await look(app)
     assert (status, gauges["dues_ready"]) == (503, 0)
-    assert "waited" in state["members"]
+    assert "waiting" in state["members"]
     assert state["inbox"] == "ok"
     assert gauges["dues_oldest_member_seconds"] > WAITS_TOO_LONG
     assert gauges["dues_members_to_converge"] == 1
