@@ -36,7 +36,7 @@ class Worker:
         """Let every queue and the timer look into the ledger. Call it on the event loop after any commit."""
         for wake in self._wakes.values():
             wake.set()
-        self._schedule.changed.set()
+        self._schedule.wake()
 
     def start(self) -> None:
         """Start all tasks; Discord must already accept calls."""

@@ -42,6 +42,12 @@ class Schedule:
         self._wake_queues = wake_queues
         self.begun = asyncio.Event()
         self.changed = asyncio.Event()
+        self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that the ledger has changed: something may fall due earlier, and there may be news."""
+        self.changed.set()
+        self._news.set()
 
     def runs(self) -> list[Coroutine[Any, Any, None]]:
         """One endless run for each kind of work."""
@@ -158,15 +164,17 @@ class Schedule:
             await self._rest(self._sync_interval)
 
     async def _tell_sales(self) -> None:
-        """Queue news about sales for the admins who asked for it, together for what happened meanwhile."""
+        """Queue news about sales for admins who asked for it, together for what happens within seconds."""
         await self.begun.wait()
         while True:
-            more = False
+            self._news.clear()
             try:
-                more = await tell_sales(self._ports)
+                while await tell_sales(self._ports):
+                    pass
             except DuesError as error:
                 log.warning("sales news: %s", error)
-            await self._ports.clock.sleep(0 if more else GROUPED)
+            await self._news.wait()
+            await self._ports.clock.sleep(GROUPED)
 
     async def _seed_calendar(self) -> None:
         try:

@@ -166,14 +166,10 @@ def _(stack: ExitStack) -> None:
 
 @guard("a member reaches only their own subscription")
 def _(stack: ExitStack) -> None:
-    async def any_of_them(ports: Any, member_id: int, key: Any) -> Subscription:
-        found: Subscription = await ports.ledger.load_subscription(key)
-        return found
+    def any_of_them(subscription: Subscription, member_id: int) -> Subscription:
+        return subscription
 
-    stack.enter_context(patch.object(billing.use_cases.ownership, "load_owned", any_of_them))
-    for name in ("cancel", "manage"):
-        module = __import__(f"billing.use_cases.{name}", fromlist=["load_owned"])
-        stack.enter_context(patch.object(module, "load_owned", any_of_them))
+    stack.enter_context(patch.object(billing.use_cases.ownership, "require_owned", any_of_them))
 
 
 @guard("nothing is done before the provider shows it")
