@@ -12,7 +12,10 @@ from discord.gateway import DiscordWebSocket
 
 from tests.app.harness import AppHarness, make_app, running
 from tests.app.sale import open_shop
+from tests.e2e.conftest import no_program_of_a_failed_test
 from tests.ledgers import copy_schema
+
+__all__ = ["no_program_of_a_failed_test"]
 
 # The tests raise the limit on open files and lower the limit on a file's size, which only POSIX allows.
 collect_ignore = ["test_crowds.py", "test_notifications.py"] if sys.platform == "win32" else []

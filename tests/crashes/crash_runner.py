@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import sqlite3
 import time
 from collections.abc import Coroutine
@@ -27,12 +26,9 @@ from standins.stripe import StripeServer
 from tests.app.harness import DAY, AppHarness
 from tests.app.program_process import settings_of
 from tests.crashes.child_process import Child, run_child
+from tests.forks import FORKS
 
 T = TypeVar("T")
-
-# One process imports the modules and then forks, so that a child starts within hundredths of a second.
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([run_child.__module__])
 
 PATIENCE = 40  # real seconds to wait for something that must happen
 STEP = 61  # seconds by which the clock is turned while work waits for a later moment

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -9,9 +9,16 @@ import pytest
 from standins.discord.conformance import Conformance
 from tests.app.conftest import conformance, shared_conformance
 from tests.app.harness import AppHarness, make_app
-from tests.app.program_process import Program, is_ready, settings_of
+from tests.app.program_process import Program, is_ready, kill_started, settings_of
 
 __all__ = ["app", "conformance", "program", "shared_conformance"]
+
+
+@pytest.fixture(autouse=True)
+def no_program_of_a_failed_test() -> Iterator[None]:
+    """Kill the programs that a test started and, because it failed, did not stop."""
+    yield
+    kill_started()
 
 
 @pytest.fixture
@@ -31,9 +38,10 @@ async def app(
 
 
 @pytest.fixture
-async def program(app: AppHarness, tmp_path: Path) -> AsyncIterator[Program]:
-    """The program, running and ready. After the test its log must contain no fault."""
-    running = Program(tmp_path, settings_of(app))
+async def program(request: pytest.FixtureRequest, app: AppHarness, tmp_path: Path) -> AsyncIterator[Program]:
+    """The program, running and ready: a fork, or with the parameter "fresh" `python bot.py` itself. After the
+    test its log must contain no fault."""
+    running = Program(tmp_path, settings_of(app), fresh=getattr(request, "param", "") == "fresh")
     await running.start()
     await is_ready(app)
     yield running

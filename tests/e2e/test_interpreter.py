@@ -20,7 +20,7 @@ from db.sqlite.schema import load_migrations
 from i18n.plain import plain_words
 from logs import JsonFormatter, TextFormatter
 from runtime import build_info, log_start
-from tests.app.program_process import ROOT
+from tests.forks import ROOT
 
 OLD = "import runpy, sys; sys.version_info = (3, 9); runpy.run_path('bot.py', run_name='__main__')"
 

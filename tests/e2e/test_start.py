@@ -126,7 +126,7 @@ async def test_sighup_is_logged_and_ignored(app: AppHarness, program: Program) -
 async def test_a_signal_stops_the_program_with_exit_code_0(
     app: AppHarness, tmp_path: Path, number: int
 ) -> None:
-    program = Program(tmp_path, settings_of(app))
+    program = Program(tmp_path, settings_of(app), fresh=True)
     await program.start()
     await is_ready(app)
     assert await program.stop(number) == 0
@@ -211,7 +211,7 @@ async def test_commands_are_registered_only_at_a_start_after_they_changed(
 
 
 async def test_a_normal_start_logs_no_warning(app: AppHarness, tmp_path: Path) -> None:
-    program = Program(tmp_path, settings_of(app))
+    program = Program(tmp_path, settings_of(app), fresh=True)
     await program.start()
     await is_ready(app)
     assert await program.stop() == 0

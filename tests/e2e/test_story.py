@@ -32,6 +32,7 @@ async def buy(app: AppHarness, who: Person | None = None) -> dict[str, Any]:
     return paid
 
 
+@pytest.mark.parametrize("program", ["fresh"], indirect=True)
 async def test_a_payment_becomes_a_role_and_a_revocation_takes_it(app: AppHarness, program: Program) -> None:
     await open_shop(app)
     await buy(app)
