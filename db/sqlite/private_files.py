@@ -11,7 +11,7 @@ BESIDE = ("-wal", "-shm", "-journal", ".lock", ".count", ".backup")
 
 
 def beside(path: Path, ending: str) -> Path:
-    """Return the path of the side file with this ending."""
+    """Return the path of the companion file with this suffix, such as `-wal`."""
     return path.with_name(f"{path.name}{ending}")
 
 

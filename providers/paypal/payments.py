@@ -34,7 +34,7 @@ _ALREADY_REFUNDED = {"CAPTURE_FULLY_REFUNDED", "TRANSACTION_ALREADY_REFUNDED"}
 
 
 async def locate(api: Api, subject: Subject) -> list[str]:
-    """Return the ids of the subscriptions that an event's subject is about.
+    """Return the ids of the subscriptions that the object in an event belongs to.
 
     The list is empty for a customer, whose subscriptions the ledger knows.
     """

@@ -51,7 +51,7 @@ def _subscription_of(invoice: Answer) -> list[str]:
 
 
 async def locate(api: Api, subject: Subject) -> list[str]:
-    """Return the ids of the subscriptions that an event's subject is about."""
+    """Return the ids of the subscriptions that the object in an event belongs to."""
     match subject.kind:
         case "subscription":
             return [subject.id]

@@ -65,7 +65,7 @@ async def test_command_options_are_the_documented_ones(app: AppHarness) -> None:
         "revoke": ["member", "plan", "when", "refund", "reason"],
         "grant": ["member", "plan", "days", "reason"],
         "member": ["member"],
-        "members": ["list", "export", "link"],
+        "members": ["list", "export", "import", "link"],
         "panel": ["channel"],
         "settings": [],
         "stats": ["days"],

@@ -65,7 +65,7 @@ async def test_a_refund_is_asked_once_and_ends_nothing(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     asked = await (await look(app)).press("Refund a payment")
-    assert "The subscription goes on" in asked.text
+    assert "The subscription will continue" in asked.text
     assert "**Gold**: €5.00, paid on" in asked.text
     done = await asked.press("Refund €5.00 for Gold")
     assert "Last payment refunded: €5.00." in done.text

@@ -112,7 +112,7 @@ async def test_a_plan_with_a_fixed_number_of_payments_says_that_it_ends(app: App
     await buy(app)
     await app.turn(DAY)
     card = await app.bob.run(app.guild, "subscriptions")
-    assert "$10.00 once more" in card.text
+    assert "one more payment of $10.00" in card.text
     await app.turn(31 * DAY)
     card = await app.bob.run(app.guild, "subscriptions")
     assert "Renews" not in card.text

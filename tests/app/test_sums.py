@@ -32,7 +32,7 @@ def test_a_discount_on_one_charge_lasts_one_more_month() -> None:
     ("steps", "said"),
     [
         ((Step(500, 3),), "€5.00 a month, 3 more times"),
-        ((Step(500, 1),), "€5.00 once more"),
+        ((Step(500, 1),), "one more payment of €5.00"),
         ((Step(250, 2), Step(500, 12)), "€2.50 for 2 more months, then €5.00 a month, 12 more times"),
     ],
 )
