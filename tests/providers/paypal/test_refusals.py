@@ -13,7 +13,18 @@ from providers.paypal.api import translate
 from providers.paypal.refusals import TEXTS
 
 # Words that tell somebody what to do.
-ORDERS = ("tell the", "check", "find", "Answer", "Add some", "Send", "Open", "Refund")
+ORDERS = (
+    "tell the",
+    "check",
+    "find",
+    "Answer",
+    "Add some",
+    "Send",
+    "Open",
+    "efund it",
+    "Respond to",
+    "Agree on",
+)
 
 
 def told(status: int, *issues: str) -> str:
