@@ -222,7 +222,7 @@ def _charge_ahead(body: TrialEnding | LongRenewal, shown: SubscriptionView | Non
     plan, on = _plan(body), day(body.charge_at)
     price = sums_words(shown.subscription, audience.locale, shown.sums.charges) if shown else ""
     if isinstance(body, TrialEnding):
-        title, said = tr("notice.trial_ends_title", plan=plan, day=on), tr("notice.trial_ends", day=on)
+        title, said = tr("notice.trial_ends_title", plan=plan, day=on), tr("notice.trial_ends")
     else:
         title, said = tr("notice.renews_title", plan=plan, day=on), tr("notice.renews", day=on)
     return titled(

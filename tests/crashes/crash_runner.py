@@ -41,7 +41,8 @@ _WAITING = """
     SELECT (SELECT count(*) FROM inbox WHERE done_at IS NULL) + (SELECT count(*) FROM stale)
         + (SELECT count(*) FROM members WHERE next_try_at IS NOT NULL)
         + (SELECT count(*) FROM intents WHERE state = 'pending')
-        + (SELECT count(*) FROM notices WHERE next_try_at IS NOT NULL)
+        + (SELECT count(*) FROM notices WHERE next_try_at IS NOT NULL
+            AND kind NOT IN ('trial_ending', 'long_renewal'))
 """
 _DUE = """
     SELECT (SELECT count(*) FROM inbox WHERE done_at IS NULL AND ifnull(next_try_at, 0) <= :now)
@@ -222,7 +223,8 @@ class CrashRunner:
             "SELECT * FROM stale",
             "SELECT * FROM members WHERE next_try_at IS NOT NULL",
             "SELECT * FROM intents WHERE state = 'pending'",
-            "SELECT * FROM notices WHERE next_try_at IS NOT NULL",
+            "SELECT * FROM notices WHERE next_try_at IS NOT NULL"
+            " AND kind NOT IN ('trial_ending', 'long_renewal')",
         )
         return json.dumps({query: self.rows(query) for query in left}, indent=1)
 

@@ -81,6 +81,7 @@ async def quiet(app: AppHarness) -> None:
         "SELECT 1 FROM inbox WHERE done_at IS NULL UNION ALL SELECT 1 FROM stale"
         " UNION ALL SELECT 1 FROM members WHERE next_try_at IS NOT NULL"
         " UNION ALL SELECT 1 FROM notices WHERE told_at IS NULL"
+        " AND kind NOT IN ('trial_ending', 'long_renewal')"
     )
     async with asyncio.timeout(PATIENCE):
         while True:
