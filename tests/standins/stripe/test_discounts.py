@@ -46,10 +46,11 @@ async def test_a_coupon_for_some_months_ends_by_itself(
     )
     assert (await client.v1.promotion_codes.list_async({"code": "HALF"})).data[0].id == code.id
     found = await subscribe(client, fake, gold)
+    clock.advance(86_400)  # or the two months might end in the second of a renewal, or in the next
     found = await change(client, found, discounts=[{"promotion_code": code.id}])
     price = gold["unit_amount"]
     dues = [await next_due(client, fake, clock, found) for _ in range(3)]
-    assert dues == [(price // 2,) * 2, (price,) * 2, (price,) * 2]
+    assert dues == [(price // 2,) * 2, (price // 2,) * 2, (price,) * 2]
     assert (await client.v1.subscriptions.retrieve_async(found.id)).discounts == []
     kinds = [e["type"] for e in fake.events if "discount" in e["type"]]
     assert kinds == ["customer.discount.created", "customer.discount.deleted"]
