@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from billing.model import LongRenewal, TrialEnding
 from billing.ports import Health
 from standins.discord import Person
 from standins.stripe.state import Obj
@@ -51,9 +52,13 @@ async def health(app: AppHarness) -> Health:
 
 
 async def is_at_rest(app: AppHarness) -> bool:
-    """Whether nothing waits, now or later."""
+    """Whether nothing waits, now or later, but for notices that the calendar planned for another day."""
     found = await health(app)
-    return not (found.inbox or found.members or found.intents or found.notices)
+    if found.inbox or found.members or found.intents:
+        return False
+    notices = await app.ports.ledger.load_notices(1 << 62, found.notices) if found.notices else []
+    planned = [notice for notice in notices if isinstance(notice.body, TrialEnding | LongRenewal)]
+    return len(planned) == found.notices
 
 
 def cards(who: Person, words: str) -> list[Any]:
