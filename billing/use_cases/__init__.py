@@ -1,1 +1,4 @@
-"""Use cases: each module holds one thing that a person or a provider can ask for. Ports come as arguments."""
+"""Use cases: each module implements one thing that a person or a provider can ask for.
+
+Ports are passed as arguments.
+"""

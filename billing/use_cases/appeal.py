@@ -1,4 +1,4 @@
-"""A member whose access was revoked asks the admins to reconsider, once for each decision."""
+"""Lets a member whose access was revoked ask the admins to reconsider, once for each decision."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from billing.ports import Ports
 
 
 async def appeal(ports: Ports, guild_id: int, member_id: int, decision_id: str) -> bool:
-    """Forward the request to the server's admins; returns False if it was forwarded before.
+    """Forward the request to the server's admins; return False if it was forwarded before.
 
-    Conflict if no revocation is in force.
+    Raises Conflict if no revocation is in force.
     """
     rows = await ports.ledger.load_decision(decision_id)
     own = [row for row in rows if (row.guild_id, row.member_id) == (guild_id, member_id)]

@@ -56,9 +56,9 @@ async def audit_members(ports: Ports) -> None:
 async def _load_drifted(ports: Ports, now: int) -> list[Binding]:
     """Load the members whose roles may have drifted, starting where the last round ended.
 
-    There is one more than fit into a round, if there are that many. Some members are listed in every round,
-    for example if they had the role before it was paid for; starting over each time, many of these would keep
-    those behind them from ever being checked.
+    If there are more of them than fit into a round, load one more than fit. Some members are listed in every
+    round, for example if they had the role before it was paid for. If each round started over, many such
+    members would keep the ones after them from ever being checked.
     """
     guild, _, member = (await ports.ledger.load_value(PLACE) or "0:0").partition(":")
     start, place = Binding(0, 0), Binding(int(guild), int(member))
@@ -76,7 +76,7 @@ async def _keep_place(ports: Ports, last: Binding) -> None:
 
 
 async def _queue_some(ports: Ports, drifted: list[Binding], unchecked: list[Binding]) -> None:
-    """Queue members of both kinds, so that neither kind delays the other."""
+    """Queue members who drifted and members long unchecked, so that neither kind delays the other."""
     half = max(ASKED_SINGLY // 2, ASKED_SINGLY - len(unchecked))
     first = drifted[:half]
     chosen = list(dict.fromkeys([*first, *unchecked]))[:ASKED_SINGLY]
@@ -94,7 +94,7 @@ def _groups(members: Sequence[Binding]) -> Iterator[list[Binding]]:
 
 
 async def _check(ports: Ports, members: Sequence[Binding], now: int) -> Sequence[Binding]:
-    """Look at members of one server and queue those who differ; returns those who were looked at."""
+    """Check members of one server, queue those who differ, and return those who were checked."""
     guild_id = members[0].guild_id
     found = await ports.roles.look(guild_id, [member.member_id for member in members])
     states = await ports.ledger.load_member_states(members)
@@ -107,9 +107,9 @@ async def _check(ports: Ports, members: Sequence[Binding], now: int) -> Sequence
 
 
 def _differs(state: MemberState, seen: Seen | None, now: int, grace: int) -> bool:
-    """True if the member needs to be reconciled.
+    """Return True if the member needs to be reconciled.
 
-    `seen` None: they are not in the server. A parked member is tried again while they are in the server.
+    `seen` is None if they are not in the server. A parked member is tried again while they are in the server.
     """
     entitlements = decide(state.subscriptions, state.overrides, state.plans, now, grace)
     desired = roles_of(entitlements, state.plans, held=False)
@@ -132,8 +132,11 @@ async def _queue_unparked(ports: Ports, members: Sequence[Binding], now: int) ->
 async def _queue(
     ports: Ports, members: Sequence[Binding], differ: Sequence[Binding], now: int
 ) -> Sequence[Binding]:
-    """Queue those who differ, before the caller records the check, so that a crash in between cannot make
-    them count as checked."""
+    """Queue the members who differ, and return all members of the group.
+
+    The caller records the check only afterwards, so that a crash in between cannot make them count as
+    checked.
+    """
     if differ:
         await ports.ledger.record_queued_members(differ, "sweep", now)
     return members

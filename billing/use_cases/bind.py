@@ -1,5 +1,8 @@
-"""Finds the owner of a subscription: by the payment page that led to it, or by what Dues wrote to it at
-the provider."""
+"""Finds the owner of a subscription.
+
+The owner is known by the payment page that led to the subscription, or by what Dues wrote to it at the
+provider.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def confirm(known: Subscription, snapshot: Subscription) -> Subscription:
-    """The snapshot with the known owner.
+    """Return the snapshot with the known owner.
 
     If an admin named that owner and Dues' own data at the provider agrees, the provider counts as proof.
     """
@@ -28,11 +31,11 @@ def confirm(known: Subscription, snapshot: Subscription) -> Subscription:
 
 
 async def find_payer(ports: Ports, provider: Provider, snapshot: Subscription) -> Subscription:
-    """The snapshot with its owner, if that is certain; otherwise unchanged.
+    """Return the snapshot with its owner if that is certain, otherwise unchanged.
 
     The owner is known by the payment page that led to the subscription. If this ledger does not know the page
-    (because it is new, or older than the sale), the owner is known by data at the provider that only Dues can
-    have written. Servers that the bot is not in do not count.
+    (because the ledger is new, or older than the sale), the owner is known by data at the provider that only
+    Dues can have written. Servers that the bot is not in do not count.
     """
     checkout = await ports.ledger.load_checkout(snapshot.checkout_id) if snapshot.checkout_id else None
     if checkout is None and is_proven(ports, snapshot):
@@ -47,18 +50,20 @@ async def find_payer(ports: Ports, provider: Provider, snapshot: Subscription) -
 
 
 def is_proven(ports: Ports, snapshot: Subscription) -> bool:
-    """True if the provider's object carries Dues' own proof of its owner, in a server that the bot is in.
+    """Return True if the provider's object carries Dues' own proof of an owner in a server the bot is in.
 
-    While nobody can tell that, the proof has to wait for the next sweep.
+    While it is not known whether the bot is in the server, the proof has to wait for the next sweep.
     """
     claim = snapshot.claim
     return claim is not None and claim.proven and bool(ports.roles.is_in(claim.guild_id or 0))
 
 
 async def propose(ports: Ports, snapshot: Subscription) -> tuple[Notice, ...]:
-    """A question to the admins about a subscription without owner that names its member, if others than
-    Dues may have written that. It goes to the server that the subscription names, or to the only server
-    that sells it."""
+    """Return a question to the admins about a subscription that names its member but has no owner.
+
+    It is asked if somebody other than Dues may have written the name. It goes to the server that the
+    subscription names, or to the only server that sells it.
+    """
     claim = snapshot.claim
     if claim is None or snapshot.status in (Status.ENDED, Status.PENDING):
         return ()
@@ -74,7 +79,7 @@ async def propose(ports: Ports, snapshot: Subscription) -> tuple[Notice, ...]:
 
 
 async def is_to_propose(ports: Ports, snapshot: Subscription) -> bool:
-    """True if there is an owner to propose and the admins were not asked yet."""
+    """Return True if there is an owner to propose and the admins have not been asked yet."""
     found = [await ports.ledger.load_notice(notice.key) for notice in await propose(ports, snapshot)]
     return None in found
 
@@ -82,10 +87,10 @@ async def is_to_propose(ports: Ports, snapshot: Subscription) -> bool:
 async def _find_checkout(
     ports: Ports, provider: Provider, snapshot: Subscription, checkout: Checkout | None
 ) -> Checkout | None:
-    """The checkout by which the subscription was bought; None if there is none.
+    """Return the checkout by which the subscription was bought; None if there is none.
 
-    Our opaque id stands either in the subscription's metadata, which only the account's owner can write
-    (`checkout`), or on the checkout that led to it, which must then be the very page that we made.
+    The checkout's opaque id is either in the subscription's metadata, which only the account's owner can
+    write (`checkout`), or on the provider's checkout, which must then be the very page that Dues created.
     """
     if checkout is None and await is_sold(ports.ledger, snapshot):
         found = await provider.fetch_checkout(snapshot.key.id)
@@ -103,9 +108,9 @@ async def _find_checkout(
 
 
 async def write_payer(ports: Ports, subscription: Subscription) -> None:
-    """Write the owner to the provider, if it can store that and does not yet.
+    """Write the owner to the provider if it can store the owner and does not yet.
 
-    A failure is left to the next sweep.
+    If that fails, the next sweep tries again.
     """
     provider, whose = ports.providers[subscription.key.provider], subscription.binding
     if whose is None or not provider.lacks_payer(subscription, whose, subscription.bound_by):

@@ -1,4 +1,4 @@
-"""A member stops their own subscription from renewing, and can undo that until it ends."""
+"""Lets a member stop their own subscription from renewing, and undo that until it ends."""
 
 from __future__ import annotations
 
@@ -29,10 +29,13 @@ PATIENCE = 60
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The effect of a cancellation. `stays_until`: when the roles go, in unix seconds; None: immediately.
-    `final`: the provider ends the agreement immediately, so it cannot be undone although the roles stay.
-    `by_admins`: a revocation has already stopped the renewal, but the member's own cancellation stays in
-    force if the admins undo theirs. `state`: the member's data, read together with the subscription."""
+    """The effect of a cancellation.
+
+    `stays_until`: when the roles will be removed, in unix seconds; None: immediately. `final`: the provider
+    ends the agreement immediately, so it cannot be undone although the roles stay. `by_admins`: a revocation
+    has already stopped the renewal, but the member's own cancellation stays in force if the admins undo
+    theirs. `state`: the member's data, read together with the subscription.
+    """
 
     subscription: Subscription
     kind: IntentKind
@@ -46,8 +49,8 @@ class Preview:
 class Receipt:
     """A request and its outcome.
 
-    The intent's id is the receipt's number; `stays_until`: unix seconds; `state`: the member's data, read
-    together with the subscription afterwards.
+    The intent's id is the receipt's number. `stays_until`: when the roles will be removed, in unix seconds.
+    `state`: the member's data, read together with the subscription afterwards.
     """
 
     intent: Intent
@@ -57,7 +60,7 @@ class Receipt:
 
 
 def preview(subscription: Subscription, now: int, grace: int) -> Preview:
-    """Cancel at the end of the paid time, or at once if nothing is paid.
+    """Preview a cancellation at the end of the paid time, or immediately if nothing is paid.
 
     The roles stay until the period or the access ends, whichever comes first.
     """
@@ -74,7 +77,10 @@ def preview(subscription: Subscription, now: int, grace: int) -> Preview:
 def _final(
     subscription: Subscription, kind: IntentKind, right: SubscriptionAccess | None, now: int
 ) -> Preview:
-    """For a provider that ends the agreement at once: the roles stay for the paid time, if there is any."""
+    """Preview a cancellation at a provider that ends the agreement at once.
+
+    The roles stay for the rest of the paid time, if there is any.
+    """
     if kind is IntentKind.CANCEL_NOW or right is None:
         return Preview(subscription, IntentKind.CANCEL_NOW, None)
     paid = min((t for t in (subscription.paid_through, right.until) if t is not None), default=now)
@@ -84,7 +90,10 @@ def _final(
 
 
 async def preview_cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Preview:
-    """The terms to confirm with the member; Conflict if there is nothing left to cancel."""
+    """Return the terms to confirm with the member.
+
+    Raises Conflict if there is nothing left to cancel, and the errors of `load_owned`.
+    """
     subscription, state = await load_owned_with_member(ports, member_id, key)
     if subscription.status is Status.ENDED:
         raise Conflict(Text("error.already_ended"))
@@ -98,12 +107,12 @@ async def preview_cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> 
 
 
 async def cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
-    """Preview and cancel in one step; raises the errors of `preview_cancel`."""
+    """Preview and cancel in one step. Raises the errors of `preview_cancel`."""
     return await confirm_cancel(ports, member_id, await preview_cancel(ports, member_id, key))
 
 
 async def confirm_cancel(ports: Ports, member_id: int, shown: Preview) -> Receipt:
-    """Cancel as the preview says, which must have been made for this member at this moment.
+    """Cancel as previewed; the preview must have just been made for this member.
 
     If the provider does not answer, the request is saved and `receipt.intent` is PENDING.
     """
@@ -118,7 +127,7 @@ async def confirm_cancel(ports: Ports, member_id: int, shown: Preview) -> Receip
 async def _take_over(ports: Ports, key: SubscriptionKey) -> None:
     """Drop the admins' pending cancellation in favor of the member's own.
 
-    The ledger keeps only one of a kind, and the admins' would be dropped if they lift the revocation.
+    The ledger keeps only one request of a kind, and the admins' would be dropped if they lift the revocation.
     """
     async with ports.locks.lock(key):
         for intent in await ports.ledger.load_intents_of(key):
@@ -127,8 +136,11 @@ async def _take_over(ports: Ports, key: SubscriptionKey) -> None:
 
 
 async def resume(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
-    """Let the subscription renew again, or undo a cancellation that the provider has not confirmed yet;
-    Conflict when an admin revoked it or it is too late."""
+    """Let the subscription renew again, or undo a cancellation that the provider has not confirmed yet.
+
+    Raises Conflict if an admin revoked it, if it is too late, if it was not cancelled, or if the provider
+    cannot resume it.
+    """
     subscription, state = await load_owned_with_member(ports, member_id, key)
     if await load_block(ports, subscription):
         raise Conflict(Text("error.revoked_not_resumable"))
@@ -152,9 +164,11 @@ async def _cancel_waits(ports: Ports, key: SubscriptionKey) -> bool:
 async def submit_intent(
     ports: Ports, kind: IntentKind, known: Known, by: int, reason: str, *, done: bool = False
 ) -> Receipt:
-    """Record a request, then try it at once; until `PATIENCE` seconds have passed, no worker takes it up.
-    `known`: the subscription and its member's data, as just read. `done`: the provider has already done it,
-    at somebody else's request."""
+    """Record a request, then try it at once.
+
+    No worker tries it until `PATIENCE` seconds have passed. `known`: the subscription and its member's data,
+    as just read. `done`: the provider has already done it, at somebody else's request.
+    """
     now, (subscription, _) = ports.now(), known
     intent = Intent(
         id=secrets.token_hex(8),
@@ -176,5 +190,5 @@ async def submit_intent(
 
 
 def is_open(intent: Intent) -> bool:
-    """True until the provider has confirmed the request."""
+    """Return True while the request is pending."""
     return intent.state is IntentState.PENDING

@@ -21,9 +21,11 @@ _BARRED = (DisputeState.OPEN, DisputeState.LOST)
 async def bar_payer(
     ports: Ports, provider: Provider, snapshot: Subscription, dispute_id: str
 ) -> tuple[Override, ...]:
-    """A block of every plan in the server for a payer who won a payment back; plans that they pay for
-    otherwise or were granted are left out. Members for whom somebody else pays are not blocked, and
-    neither are payers after an inquiry that was settled with a refund. Empty if nobody is to be blocked."""
+    """Return blocks of the server's plans for a payer who won a payment back; empty if none are needed.
+
+    Plans that they pay for otherwise, or that were granted to them, are left out. Members for whom somebody
+    else pays are not blocked, and neither are payers whose inquiry was settled with a refund.
+    """
     binding = snapshot.binding
     if snapshot.dispute is not DisputeState.LOST or binding is None or not snapshot.is_payers:
         return ()
@@ -52,7 +54,7 @@ async def bar_payer(
 
 
 def _kept(state: MemberState, snapshot: Subscription, now: int) -> set[int]:
-    """Ids of the plans that the member has by another subscription or by an admin's grant."""
+    """Return the ids of the plans that the member has by another subscription or by an admin's grant."""
     others = [s for s in state.subscriptions if s.key != snapshot.key and s.dispute not in _BARRED]
     running = (s for s in others if s.status is not Status.ENDED or (s.paid_through or 0) > now)
     paid = {plan.id for s in running for plan in plans_of(s, state.plans)}

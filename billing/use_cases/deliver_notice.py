@@ -11,7 +11,7 @@ from billing.work_outcome import WorkOutcome, put_off
 
 
 async def deliver_notice(ports: Ports, notice: Notice) -> WorkOutcome:
-    """Send a notice as a message; if the person accepts none, their next command shows it.
+    """Send a notice as a message; if the person accepts no messages, their next command shows it.
 
     Postpone it after a temporary failure.
     """

@@ -1,4 +1,4 @@
-"""Checks the setup, as far as the ledger and the providers know it."""
+"""Checks the setup as far as the ledger and the providers know it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ _ROLES = Text("finding.what_roles")
 
 
 async def diagnose(ports: Ports, guild_id: int, *, owner: bool = False) -> list[Finding]:
-    """Findings about every provider, and about the work in the ledger that waits for this server. `owner`:
-    the application's owner or team asks; others are told only about their own server."""
+    """Return findings about every provider, and about the work in the ledger that waits for this server.
+
+    `owner`: the application's owner or team asks; anyone else sees only findings about their own server.
+    """
     found = []
     for provider in ports.providers.values():
         found += await check_provider(ports, provider, guild_id)
@@ -60,8 +62,10 @@ async def diagnose(ports: Ports, guild_id: int, *, owner: bool = False) -> list[
 
 
 def _of_server(guild_id: int, found: list[Finding]) -> list[Finding]:
-    """Findings about this server, and a hint that only the owner may see and fix findings about the
-    account. Other servers may share the account, so admins must not change it or read about it here."""
+    """Return the findings about this server, with a hint if there are others that only the owner may see.
+
+    Other servers may share the account, so admins must not change it or read about it here.
+    """
     own = [finding for finding in found if finding.guild_id == guild_id]
     rest = [finding for finding in found if finding.guild_id is None]
     if not rest:
@@ -74,13 +78,13 @@ def _of_server(guild_id: int, found: list[Finding]) -> list[Finding]:
 
 
 def find_no_provider() -> Finding:
-    """The finding that no provider is turned on, so nobody can pay."""
+    """Return the finding that no provider is turned on, so nobody can pay."""
     what, cure = Text("finding.what_providers"), Text("finding.no_provider_cure")
     return Finding(what, False, Text("finding.no_provider"), cure)
 
 
 async def check_provider(ports: Ports, provider: Provider, guild_id: int) -> list[Finding]:
-    """The provider's own findings about a server's plans, or one that says why it could not be asked."""
+    """Return the provider's own findings about a server's plans, or one that says why there are none."""
     plans = await ports.ledger.load_plans(guild_id)
     try:
         return await provider.check(plans, f"{ports.public_url}/webhooks/{provider.name}")
@@ -90,9 +94,10 @@ async def check_provider(ports: Ports, provider: Provider, guild_id: int) -> lis
 
 
 def find_failing_sweep(title: str, state: SweepState, now: int, interval: float) -> list[Finding]:
-    """A finding if the last comparison of the ledger with the provider failed.
+    """Return a finding if the last comparison of the ledger with the provider failed.
 
-    It is a fault once sweeps have failed for longer than a temporary fault lasts.
+    It is a fault once sweeps have failed for longer than a temporary fault lasts. `interval`: seconds between
+    two sweeps.
     """
     if state.failing_since is None:
         return []
@@ -102,8 +107,7 @@ def find_failing_sweep(title: str, state: SweepState, now: int, interval: float)
 
 
 async def find_round_time(ports: Ports, provider: Provider) -> list[Finding]:
-    """A note about how long it takes to compare every subscription with the provider, where that is more than
-    moments."""
+    """Return a note about how long it takes to compare every subscription; empty if it takes only moments."""
     time = await load_round_time(ports.ledger, provider)
     says = time.text(provider.title, ports.sync_interval)
     what = Text("finding.what_comparison", provider=provider.title)
@@ -111,7 +115,7 @@ async def find_round_time(ports: Ports, provider: Provider) -> list[Finding]:
 
 
 def find_key(providers: Container[str], *, signed: bool) -> Finding:
-    """A note about the disadvantages of an empty SECRET_KEY, which is no fault."""
+    """Return a finding about SECRET_KEY; an empty one has disadvantages, which are noted, but is no fault."""
     what = Text("finding.what_secret_key")
     if signed:
         return Finding(what, True, Text("finding.secret_key_set"))
@@ -120,7 +124,7 @@ def find_key(providers: Container[str], *, signed: bool) -> Finding:
 
 
 def find_wrong_clock(skew: float) -> list[Finding]:
-    """A finding if the clock is too far off.
+    """Return a finding if the clock is too far off.
 
     `skew`: seconds by which this machine's clock is ahead of a provider's.
     """
@@ -132,10 +136,10 @@ def find_wrong_clock(skew: float) -> list[Finding]:
 
 
 async def find_price_conflicts(ledger: Ledger, guild_id: int) -> list[Finding]:
-    """A finding for each price that two plans of the server had.
+    """Return a finding for each price that two plans of the server shared.
 
-    Earlier versions let two plans share one if they were added in the same moment; the roles given were
-    those of the older plan.
+    Earlier versions let two plans share a price if they were added at the same moment; payers got the roles
+    of the older plan.
     """
     return [
         Finding(
@@ -158,7 +162,7 @@ _UNITS = (("count.days", 86_400), ("count.hours", 3_600), ("count.minutes", 60))
 
 
 def duration(seconds: float) -> Text:
-    """A duration in the largest unit that fits, such as '2 hours'."""
+    """Return a duration in the largest unit that fits, such as '2 hours'."""
     for unit, length in _UNITS:
         if seconds >= length:
             return Text(unit, n=round(seconds / length))
@@ -168,8 +172,11 @@ def duration(seconds: float) -> Text:
 async def find_strays(
     ledger: Ledger, providers: Iterable[Provider], guild_ids: Iterable[int], now: int
 ) -> list[Finding]:
-    """Findings about subscriptions that were last seen running in accounts to which the bot is no longer
-    connected, such as a provider's test mode. They keep giving access unless an admin has revoked it."""
+    """Return findings about subscriptions last seen running in accounts that are no longer connected.
+
+    Such an account may be a provider's test mode. The subscriptions keep giving access unless an admin has
+    revoked it.
+    """
     connected = {(provider.name, provider.account) for provider in providers}
     strays: dict[tuple[str, str], list[int]] = {}
     homes = every(ledger.load_homes, ("", ""), lambda home: home)
@@ -196,12 +203,12 @@ def _stray(provider: str, account: str, members: list[int]) -> Finding:
 
 
 def _named(things: Sequence[MemberRef | Verbatim]) -> tuple[MemberRef | Verbatim | Text, ...]:
-    """The first few things, and a word that there are more."""
+    """Return the first few things, with a note if there are more."""
     return (*things[:NAMED], *([Text("finding.others")] if len(things) > NAMED else ()))
 
 
 async def fix(ports: Ports, guild_id: int, findings: list[Finding]) -> list[Text]:
-    """Apply the cures that need no person; returns for each what was done, or why it was not."""
+    """Apply the cures that need no person; return for each what was done, or why it was not."""
     plans = await ports.ledger.load_plans(guild_id)
     said = [
         await _fixed(ports, provider, finding, plans)
@@ -224,7 +231,7 @@ async def _fixed(ports: Ports, provider: Provider, finding: Finding, plans: list
 
 
 async def _ledger(ports: Ports, *, owner: bool) -> list[Finding]:
-    """Findings about the work that waits in the ledger for all servers; only the owner may see them."""
+    """Return findings about the ledger and the work that waits in it; only the owner sees the numbers."""
     health = await ports.ledger.load_health(ports.now())
     what = Text("finding.what_ledger")
     if health.damage:
@@ -268,13 +275,15 @@ async def _backups(ports: Ports) -> list[Finding]:
 
 
 def find_backup(age: float | None) -> Finding:
-    """The finding about the newest backup. None is no fault, because the owner may copy the whole machine.
-    `age`: seconds."""
+    """Return the finding about the newest backup.
+
+    `age`: seconds; None, no backup, is no fault, because the owner may copy the whole machine.
+    """
     return Finding(_BACKUPS, True, backup_words(age), note=age is None)
 
 
 def backup_words(age: float | None) -> Text:
-    """The age of the newest backup in words, if it is known. `age`: seconds."""
+    """Return the age of the newest backup in words. `age`: seconds; None if there is none."""
     if age is None:
         return Text("finding.no_backup")
     hours = int(age // 3_600)
@@ -284,10 +293,10 @@ def backup_words(age: float | None) -> Text:
 
 
 async def _held(ports: Ports, guild_id: int) -> list[Finding]:
-    """Findings about requests that a provider refuses to execute until somebody acts.
+    """Return findings about requests that a provider refuses to execute until somebody acts.
 
-    The provider's own check may find nothing, because it shows only on a change whether a key may make
-    it.
+    The provider's own check may find nothing, because a missing permission of a key shows only when something
+    is changed.
     """
     held: dict[str, list[Intent]] = {}
     for intent in await ports.ledger.load_intents(_EVER, REQUESTS):
@@ -316,7 +325,10 @@ async def _brake(ports: Ports, guild_id: int) -> list[Finding]:
 
 
 async def _parked(ports: Ports, guild_id: int) -> list[Finding]:
-    """Findings about members whose roles cannot be set, without those who only await an admin's decision."""
+    """Return findings about members whose roles cannot be set.
+
+    Members who only await an admin's decision are left out.
+    """
     found: dict[Reasons, list[MemberRef]] = {}
     async for member, reasons in every_parked(ports.ledger, guild_id):
         if reasons != (REMOVALS_PAUSED,) and len(named := found.setdefault(reasons, [])) <= NAMED:
@@ -329,8 +341,10 @@ async def _parked(ports: Ports, guild_id: int) -> list[Finding]:
 
 
 async def _retried(ports: Ports, guild_id: int) -> list[Finding]:
-    """A finding about members whose roles will be removed once the provider has answered or waiting for it
-    has lasted too long."""
+    """Return a finding about members whose roles are kept for now, until their provider answers.
+
+    The roles will be removed once it has answered, or once waiting for it has lasted too long.
+    """
     load = partial(ports.ledger.load_retried, guild_id, ports.now() - WAITS_TOO_LONG)
     waiting = [
         MemberRef(member) async for member, why in every(load, 0, lambda found: found[0]) if why == WAITS

@@ -49,12 +49,12 @@ _UNCLEAR = ("", ProviderUnavailable.user_message, ProviderMisread.user_message)
 async def execute_intent(
     ports: Ports, intent: Intent, known: Known | None = None, *, tell: bool = True
 ) -> Intent:
-    """Make one attempt; returns the intent as it stands afterwards.
+    """Make one attempt at an intent, and return the intent as it stands afterwards.
 
-    `known`: what the caller has just read of the subscription; without it, it is read now.
-
-    PENDING: the provider gave no clear answer, and the worker tries again. `tell`: send the outcome to the
-    person who asked, because nobody is waiting for the return value.
+    It is PENDING if the provider gave no clear answer; the worker then tries again. `known`: the subscription
+    and its member's data as the caller has just read them; None: read them now. `tell`: send the outcome to
+    the person who asked, because nobody is waiting for the return value. Raises NotFound if the ledger does
+    not know the subscription.
     """
     async with ports.locks.lock(intent.key):
         latest = await ports.ledger.load_intent(intent.id) or intent
@@ -80,8 +80,8 @@ async def execute_intent(
 async def execute_intent_shielded(ports: Ports, intent: Intent, known: Known | None = None) -> Intent:
     """Make the first attempt at a saved intent while somebody waits for the answer.
 
-    If the ledger cannot be written, the intent stays PENDING; the next attempt finds out what the
-    provider did.
+    If the ledger cannot be written to, the intent stays PENDING; the next attempt finds out what the provider
+    did.
     """
     try:
         return await execute_intent(ports, intent, known, tell=False)
@@ -90,16 +90,20 @@ async def execute_intent_shielded(ports: Ports, intent: Intent, known: Known | N
 
 
 def why_held(intent: Intent) -> Text | str:
-    """Why a pending request cannot be executed until a person acts, for example because a key lacks a
-    permission. Empty if nothing is wrong or the provider merely did not answer."""
+    """Return why a pending request waits for a person to act, for example because a key lacks a permission.
+
+    Returns an empty string if nothing is wrong or the provider merely did not answer.
+    """
     held = intent.state is IntentState.PENDING and intent.outcome not in _UNCLEAR
     return intent.outcome if held else ""
 
 
 async def _found_stopped(ports: Ports, intent: Intent, known: Subscription) -> Intent | None:
-    """Check before the first attempt at a revocation's cancellation whether the member has already
-    cancelled at the provider. Returns the intent as DROPPED if so, so that an Undo does not bill them; as
-    PENDING while the provider does not answer; None if the attempt should be made."""
+    """Check before a revocation's first cancellation attempt whether the member has already cancelled.
+
+    Returns the intent as DROPPED if they have, so that an Undo does not bill them; as PENDING while the
+    provider does not answer; None if the attempt should be made.
+    """
     try:
         latest = await ports.provider_of(intent.key).fetch_subscription(intent.key.id)
     except ProviderUnavailable as error:
@@ -119,8 +123,7 @@ async def _found_stopped(ports: Ports, intent: Intent, known: Subscription) -> I
 
 
 async def _settle(ports: Ports, intent: Intent, subscription: Subscription) -> Intent:
-    """Settle a pending intent of a restored ledger: look up whether it was done, and never execute it
-    unseen."""
+    """Settle a pending intent of a restored ledger by looking up whether it was done; never execute it."""
     try:
         return await settle_unseen(ports, intent, subscription)
     except ProviderError as error:
@@ -135,8 +138,10 @@ async def _settle(ports: Ports, intent: Intent, subscription: Subscription) -> I
 async def _hold_unless_lost(
     ports: Ports, intent: Intent, known: Subscription, state: MemberState | None
 ) -> Intent | None:
-    """Hold a restored ledger's cancellation after a lost dispute until the provider was asked about that
-    dispute; return it as DROPPED if the dispute is no longer lost. None if the intent should be executed."""
+    """Hold a restored ledger's cancellation after a lost dispute until the dispute is looked up again.
+
+    Returns the intent as DROPPED if the dispute is no longer lost; None if the intent should be executed.
+    """
     if state is None:
         return None
     if intent.key in state.unasked:
@@ -196,8 +201,7 @@ async def _keep(ports: Ports, attempt: Intent, error: ProviderError) -> Intent:
 async def _keep_what_is_paid(
     ports: Ports, provider: Provider, intent: Intent, subscription: Subscription
 ) -> None:
-    """Save until when the subscription is paid, before a provider that keeps no period ends the agreement
-    immediately."""
+    """Save how long the subscription is paid for, before the provider ends the agreement immediately."""
     latest = await provider.fetch_subscription(intent.key.id)
     latest = replace(latest, binding=subscription.binding)
     evidence = f"intent {intent.id}"
@@ -205,8 +209,10 @@ async def _keep_what_is_paid(
 
 
 async def _fetch_if_done(ports: Ports, intent: Intent) -> Subscription | None:
-    """The fetched subscription, if the provider did what was asked although its answer was lost; otherwise
-    None."""
+    """Return the fetched subscription if the provider did what was asked although its answer was lost.
+
+    Returns None otherwise.
+    """
     if intent.kind is IntentKind.REFUND_LAST_PAYMENT:
         return None
     try:
@@ -234,8 +240,10 @@ async def _act(
 async def _with_payment(
     ports: Ports, provider: Provider, attempt: Intent, subscription: Subscription
 ) -> Intent:
-    """Fix which payment to refund before asking for it: if the answer is lost, the next attempt must not
-    refund a later payment too."""
+    """Record which payment to refund before asking for the refund.
+
+    Otherwise, if the answer is lost, the next attempt could refund a later payment too.
+    """
     payment = await provider.fetch_last_payment(subscription)
     if payment is not None:
         attempt = replace(attempt, payment_id=payment.id)
@@ -280,8 +288,11 @@ def _told(ports: Ports, intent: Intent, subscription: Subscription) -> list[Noti
 
 
 def stopping(subscription: Subscription) -> IntentKind:
-    """The kind of intent that stops the billing: at the end of the paid time, or immediately if nothing is
-    paid, so that no further charge is tried."""
+    """Return the kind of intent that stops the billing.
+
+    It takes effect at the end of the paid time, or immediately if nothing is paid, so that no further charge
+    is tried.
+    """
     paid = subscription.status in (Status.TRIALING, Status.ACTIVE, Status.UNKNOWN)
     paid = paid or (subscription.status is Status.PAUSED and subscription.paid_through is not None)
     return IntentKind.CANCEL_AT_PERIOD_END if paid else IntentKind.CANCEL_NOW

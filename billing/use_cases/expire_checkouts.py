@@ -1,4 +1,4 @@
-"""Closes payment pages whose plan was revoked, changed, taken off sale, or meanwhile paid on another page."""
+"""Closes payment pages whose plan was revoked, changed, taken off sale, or paid for on another page."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ async def expire_checkouts(
     ports: Ports, guild_id: int, member_id: int | None, plan_ids: Collection[int] | None
 ) -> Counter[str]:
     """Close a member's (None: everybody's) open pages in this server for these plans (None: all plans).
+
     Returns, by the provider's title, how many stay open because the provider cannot close them or does not
-    answer. If one of these is paid, people are told."""
+    answer. If one of these is paid, a notice is sent.
+    """
     since, open_still = ports.now() - PAGE_LIVES, Counter[str]()
     turns = asyncio.Semaphore(AT_ONCE)
     for provider in ports.providers.values():
@@ -42,8 +44,10 @@ async def expire_checkouts(
 
 
 async def expire_other_checkouts(ports: Ports, synced: SyncResult) -> None:
-    """Close a payer's other pages for the same roles once a subscription has started: they would be charged
-    for both, or get free days twice."""
+    """Close a payer's other pages for the same roles once a subscription has started.
+
+    Otherwise they could be charged for both, or get free days twice.
+    """
     paid = synced.snapshot
     started = any(isinstance(notice.body, Started) for notice in synced.notices)
     if not started or paid is None or paid.binding is None:

@@ -8,7 +8,7 @@ from billing.rules.access import block_on, plans_of
 
 
 async def load_block(ports: Ports, subscription: Subscription) -> Override | None:
-    """An admin's block, in force or announced, on the plans of this subscription; None if there is none."""
+    """Return an admin's block, in force or announced, on the subscription's plans; None if there is none."""
     binding = subscription.binding
     if binding is None:
         return None
@@ -17,8 +17,10 @@ async def load_block(ports: Ports, subscription: Subscription) -> Override | Non
 
 
 def block_in(state: MemberState, subscription: Subscription, now: int) -> Override | None:
-    """An admin's block on the plans of this subscription, given its member's loaded state; None if there
-    is none."""
+    """Return an admin's block on the plans of this subscription, found in its member's loaded state.
+
+    Returns None if there is none.
+    """
     standing = (o for o in state.overrides if o.until is None or o.until > now)
     plan_ids = [plan.id for plan in plans_of(subscription, state.plans)]
     return block_on(plan_ids, standing, subscription.key)

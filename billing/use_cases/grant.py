@@ -1,4 +1,4 @@
-"""An admin gives a plan to a member without payment, and can take it back."""
+"""Lets an admin give a plan to a member without payment, and end the grant."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DAYS_LIMIT = 3_650
 
 @dataclass(frozen=True, slots=True)
 class GrantRequest:
-    """An admin's request to grant a plan. `days` None: for good."""
+    """An admin's request to grant a plan. `days` None: permanently."""
 
     guild_id: int
     member_id: int
@@ -52,7 +52,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A plan that a member has by a grant until `until` (None: for good).
+    """A plan that a member has by a grant until `until`, in unix seconds (None: permanently).
 
     `paid`: the member had paid for these days before admins ended the subscription.
     """
@@ -63,14 +63,17 @@ class Held:
 
 
 async def load_grant_block(ports: Ports, guild_id: int, member_id: int, plan: Plan) -> Override | None:
-    """The revocation that would make a grant of this plan useless; None if there is none."""
+    """Return the revocation that would make a grant of this plan useless; None if there is none."""
     standing = await ports.ledger.load_overrides(guild_id, member_id, ports.now())
     return block_on([plan.id], standing)
 
 
 async def grant(ports: Ports, order: GrantRequest) -> Grant:
-    """Record the grant; the roles follow. Conflict if the plan was removed, the member's access is
-    revoked, or they already have the plan for good."""
+    """Record the grant, which the roles will follow.
+
+    Raises Conflict if the plan was removed, the member's access to it is revoked, or they already have a
+    permanent grant of it.
+    """
     plan, now = order.plan, ports.now()
     if plan.removed_at is not None:
         raise Conflict(Text("error.plan_removed", plan=plan.name))
@@ -106,7 +109,7 @@ async def grant(ports: Ports, order: GrantRequest) -> Grant:
 async def take_grant_back(ports: Ports, guild_id: int, decision_id: str, by: int) -> Override:
     """End a grant; other sources of the plan are not affected.
 
-    Conflict if it has already ended; NotFound if it is not a grant of this server.
+    Raises Conflict if it has already ended, and NotFound if it is not a grant of this server.
     """
     rows = await ports.ledger.load_decision(decision_id)
     if any(row.guild_id != guild_id or row.kind is not OverrideKind.GRANT for row in rows):
@@ -126,7 +129,7 @@ async def take_grant_back(ports: Ports, guild_id: int, decision_id: str, by: int
 
 
 async def load_held(ports: Ports, member_id: int) -> list[Held]:
-    """The plans that a person has by grants, in every server, each once."""
+    """Return the plans that a person has by grants in all servers, each plan once."""
     held, now = [], ports.now()
     for guild_id in await ports.ledger.load_granting(member_id):
         overrides = await ports.ledger.load_overrides(guild_id, member_id, now)

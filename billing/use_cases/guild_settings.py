@@ -16,7 +16,7 @@ LINK_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class SettingsUpdate:
-    """Changes to a server's settings. None keeps a setting; an empty link and channel 0 remove it."""
+    """Changes to a server's settings. None keeps a setting; an empty link or channel 0 removes it."""
 
     notice_channel_id: int | None = None
     terms_url: str | None = None
@@ -26,7 +26,7 @@ class SettingsUpdate:
 
 
 async def edit_settings(ports: Ports, guild_id: int, choice: SettingsUpdate, by: int) -> GuildSettings:
-    """Record the changes; Conflict if a link is not an https address."""
+    """Record the changes. Raises Conflict if a link is not a valid https address."""
     before, channel = await ports.ledger.load_guild_settings(guild_id), choice.notice_channel_id
     after = replace(
         before,

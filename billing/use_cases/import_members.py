@@ -1,4 +1,4 @@
-"""An admin imports subscriptions from before Dues: a preview, then links to members, and undoing them."""
+"""Lets an admin import subscriptions from before Dues: preview them, link them to members, and undo that."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Progress = Callable[[Import], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The rows of an import, sorted. `import_id` is None if it would link nothing."""
+    """The sorted rows of an import. `import_id` is None if the import would link nothing."""
 
     lines: tuple[SortedLine, ...]
     import_id: int | None
@@ -39,8 +39,11 @@ class Preview:
 async def preview(
     ports: Ports, guild_id: int, lines: Sequence[Line] | None, by: int, *, owner: bool
 ) -> Preview:
-    """Sort the rows, or what the account's own metadata says if `lines` is None, and keep what would be
-    linked. Raises NotFound or NotAllowed if this admin may link nothing at any provider."""
+    """Sort the rows of an import, and record the ones that would be linked.
+
+    If `lines` is None, the rows are read from the account's own metadata. Raises NotFound or NotAllowed if
+    this admin may not link anything at any provider.
+    """
     providers = await _allowed(ports, guild_id, owner=owner)
     found: dict[str, Subscription] = {}
     if lines is None:
@@ -67,7 +70,10 @@ async def preview(
 
 
 async def _allowed(ports: Ports, guild_id: int, *, owner: bool) -> list[Provider]:
-    """The providers at which this admin may link. The rule is that of `find_linkable`."""
+    """Return the providers at which this admin may link, by the same rule as `find_linkable`.
+
+    Raises NotFound or NotAllowed if there are none.
+    """
     found, shared = [], False
     for provider in ports.providers.values():
         home = (provider.name, provider.account)
@@ -97,7 +103,10 @@ async def _find(ports: Ports, providers: Sequence[Provider], name: str) -> Subsc
 async def _read_metadata(
     ports: Ports, providers: Sequence[Provider], guild_id: int
 ) -> tuple[list[Line], dict[str, Subscription]]:
-    """The running subscriptions that name their member at the provider, and this server or none."""
+    """Read the running subscriptions whose metadata names their member.
+
+    Subscriptions that name another server, or that already have an owner, are left out.
+    """
     lines: list[Line] = []
     found: dict[str, Subscription] = {}
     for provider in providers:
@@ -115,7 +124,7 @@ async def _read_metadata(
 
 
 async def require_import(ports: Ports, guild_id: int, import_id: int) -> Import:
-    """The import of this server. Raises Conflict for one of another server, or one that is gone."""
+    """Return this server's import. Raises Conflict if it is gone or belongs to another server."""
     found = await ports.ledger.load_import(import_id)
     if found is None or found.guild_id != guild_id:
         raise Conflict(Text("error.import_gone"))
@@ -125,7 +134,10 @@ async def require_import(ports: Ports, guild_id: int, import_id: int) -> Import:
 async def apply_import(
     ports: Ports, guild_id: int, import_id: int, by: int, progress: Progress, *, owner: bool
 ) -> Import:
-    """Link what the preview showed. An import that was interrupted goes on. Raises Conflict if it expired."""
+    """Link what the preview showed, continuing an interrupted import.
+
+    Raises Conflict if the import has expired, is gone, or belongs to another server.
+    """
     made = await require_import(ports, guild_id, import_id)
     started = made.made_at if made.applied_at is None else made.applied_at
     if ports.now() > started + VALID or made.many(RowState.UNDOING, RowState.UNDONE, RowState.KEPT):
@@ -141,7 +153,7 @@ async def apply_import(
 
 
 async def undo_import(ports: Ports, guild_id: int, import_id: int, by: int, progress: Progress) -> Import:
-    """Unlink exactly what the import linked. Raises Conflict once it is too late."""
+    """Unlink exactly what the import linked. Raises Conflict if it is too late or the import is gone."""
     made = await require_import(ports, guild_id, import_id)
     if made.applied_at is None or ports.now() > made.applied_at + UNDOABLE:
         raise Conflict(Text("error.import_not_undoable"))
@@ -174,7 +186,7 @@ async def _work(
 
 
 async def _link(ports: Ports, import_id: int, ask: Ask, row: ImportRow) -> None:
-    """Link one row. An error that may pass is raised, and the row stays as it is."""
+    """Link one row. A temporary error is raised, and the row is tried again later."""
     known = await ports.ledger.load_subscription(row.key)
     whose = Binding(ask.guild_id, ask.member_id)
     if row.state is RowState.LINKING and known and known.binding == whose and known.bound_by is BoundBy.ADMIN:

@@ -12,11 +12,11 @@ from billing.ports import Clock, Ledger, Provider
 async def ingest(
     ledger: Ledger, clock: Clock, provider: Provider, body: bytes, headers: Mapping[str, str]
 ) -> tuple[list[Event], int]:
-    """Store the events of a notification. Returns the events, and how many of those that matter are new.
+    """Store the events of a notification; return them, and how many of those that matter are new.
 
-    The events are durable on return. Raises NotificationError if the notification is not genuine; LedgerError
-    if it could not be stored, and ProviderError if its authenticity cannot be checked right now: in both
-    cases the provider must send it again.
+    The events are durable on return. Raises NotificationError if the notification is not genuine, LedgerError
+    if it could not be stored, and ProviderError if its authenticity cannot be checked right now; in the last
+    two cases the provider must send it again.
     """
     events = await provider.authenticate(body, headers, clock.now())
     now = int(clock.now())

@@ -6,7 +6,7 @@ from billing.model import IntentKind, Status, Subscription
 
 
 def is_fulfilled(kind: IntentKind, subscription: Subscription) -> bool:
-    """True if the subscription is already in the requested state, so the provider need not be asked."""
+    """Return True if the subscription is already in the requested state; the provider need not be asked."""
     match kind:
         case IntentKind.CANCEL_AT_PERIOD_END:
             return subscription.ends_with_period or subscription.status is Status.ENDED

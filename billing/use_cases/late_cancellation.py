@@ -23,9 +23,9 @@ from billing.rules.access import plans_of
 async def at_once_if_late(
     ports: Ports, intent: Intent, subscription: Subscription, state: MemberState | None
 ) -> Intent:
-    """The intent that makes sense now.
+    """Return the intent that makes sense now: the given one, or an immediate end in its place.
 
-    If an admin's block began after the request was made, waiting for the end of the next period would be
+    If an admin's block began after the request was made, waiting for the end of the next period would take
     too long, so the subscription is ended immediately instead.
     """
     if intent.kind is not IntentKind.CANCEL_AT_PERIOD_END:
@@ -37,8 +37,10 @@ async def at_once_if_late(
 
 
 def _begun_since(intent: Intent, subscription: Subscription, state: MemberState, now: int) -> Override | None:
-    """A block in force on the plans of this subscription that began after the intent was created; None if
-    there is none."""
+    """Return a block in force on the subscription's plans that began after the intent was created.
+
+    Returns None if there is none.
+    """
     touched = {None, *(plan.id for plan in plans_of(subscription, state.plans))}
     standing = [o for o in state.overrides if o.until is None or o.until > now]
     blocks = [o for o in standing if o.kind is OverrideKind.BLOCK]
@@ -47,8 +49,10 @@ def _begun_since(intent: Intent, subscription: Subscription, state: MemberState,
 
 
 async def charged_late(ports: Ports, done: Intent, snapshot: Subscription) -> list[Notice]:
-    """A notice to the admins about a renewal that was charged before the subscription could be ended, so
-    that they can refund it."""
+    """Return a notice to the admins if a renewal was charged before the subscription could be ended.
+
+    The admins can then refund it.
+    """
     whose = snapshot.binding
     if done.kind is not IntentKind.CANCEL_NOW or whose is None:
         return []

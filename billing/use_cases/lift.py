@@ -1,5 +1,7 @@
-"""An admin takes a revocation back: cancellations are undone where the provider still can, and paid days
-return."""
+"""Lets an admin undo a revocation.
+
+Cancellations are undone where the provider still can, and paid days return.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +44,10 @@ STOPS = (IntentKind.CANCEL_AT_PERIOD_END, IntentKind.CANCEL_NOW)
 class Undone:
     """The result of lifting a revocation.
 
-    `until`: end of the paid days that the member gets back; `unasked`: the provider did not answer, so a
-    refund made there is not known; `still`: another decision in force; `ended`: a subscription stays
-    ended; `kept`: one ends because its member cancelled it themselves.
+    `until`: end of the paid days that the member gets back, in unix seconds; `unasked`: the provider did not
+    answer, so a refund made there is not known; `still`: id of another decision in force; `ended`: a
+    subscription stays ended; `kept`: a subscription is still going to end because its member cancelled it
+    themselves.
     """
 
     member_id: int
@@ -60,9 +63,9 @@ class Undone:
 class PaidBack:
     """The paid days to give back for one subscription that was ended immediately.
 
-    `until`: their end; `drops`: ids of the grants that are replaced; `gives`: the grants that replace
-    them; `answered`: the provider was asked about refunds; `unheard`: the provider has ended the
-    subscription and the ledger does not know it yet.
+    `until`: when they end, in unix seconds; `drops`: ids of the grants that are replaced; `gives`: the grants
+    that replace them; `answered`: the provider answered when asked about refunds; `unheard`: the provider has
+    ended the subscription but the ledger does not know it yet.
     """
 
     key: SubscriptionKey
@@ -74,10 +77,11 @@ class PaidBack:
 
 
 async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> Undone:
-    """Lift a revocation. Undo cancellations where the provider still can, drop requests that it has not
-    received yet, and give back days that were paid and not refunded as a grant.
+    """Lift a revocation and undo its effects.
 
-    Conflict if it was already lifted; NotFound if it belongs to another server.
+    Undo cancellations where the provider still can, drop requests that it has not received yet, and return
+    days that were paid and not refunded as a grant. Raises Conflict if the revocation was already lifted, and
+    NotFound if it belongs to another server.
     """
     rows = await ports.ledger.load_decision(decision_id)
     if any(row.guild_id != guild_id or row.kind is not OverrideKind.BLOCK for row in rows):
@@ -136,8 +140,10 @@ async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> Undone
 
 
 def _keeps(ports: Ports, subscription: Subscription) -> int | None:
-    """Until when an ended subscription still gives access, at a provider that keeps no period; None if it
-    does not."""
+    """Return when an ended subscription's access ends, in unix seconds, at a provider that keeps no period.
+
+    Returns None if it no longer gives access.
+    """
     ended = subscription.status is Status.ENDED
     right = decide_right(subscription, ports.now(), ports.grace) if ended else None
     return None if right is None else right.until
@@ -152,7 +158,7 @@ def _lifted(
     resumed: Sequence[SubscriptionKey],
     kept: bool,
 ) -> Lifted:
-    """The notice to the member, who above all must know whether they will be billed again."""
+    """Return the notice to the member, which above all must say whether they will be billed again."""
     ids = {row.plan_id for row in rows}
     theirs = [p for s in state.subscriptions for p in plans_of(s, state.plans) if ids & {None, p.id}]
     again = next((p.id for p in theirs if p.prices and p.removed_at is None), None)
@@ -167,7 +173,7 @@ def _lifted(
 
 
 async def _let_go(ports: Ports, subscription: Subscription, decision_id: str, *, stops: bool) -> None:
-    """Drop the pending requests of this decision, refunds included.
+    """Drop the pending requests of this decision, including refunds.
 
     `stops`: no other decision requires the billing to stop.
     """
@@ -182,8 +188,7 @@ async def _let_go(ports: Ports, subscription: Subscription, decision_id: str, *,
 async def _paid_back(
     ports: Ports, subscription: Subscription, state: MemberState, block: Override, by: int
 ) -> PaidBack:
-    """The paid days of a subscription that a revocation ended immediately, without those that were
-    refunded."""
+    """Return the unrefunded paid days of a subscription that a revocation ended immediately."""
     key, intents = subscription.key, await ports.ledger.load_intents_of(subscription.key)
     name = f"{block.decision_id}-{key.id}"
     rows = [o for o in state.overrides if o.is_paid and o.decision_id.endswith(f"-{key.id}{PAID}")]
@@ -238,8 +243,10 @@ async def _paid_back(
 
 
 async def _ask(ports: Ports, subscription: Subscription) -> tuple[Subscription, Payment | None] | None:
-    """The current subscription and its last payment at the provider; None if it does not answer within
-    LOOK_AGAIN, because an Undo must not wait."""
+    """Fetch the current subscription and its last payment from the provider.
+
+    Returns None if it does not answer within LOOK_AGAIN seconds, because an Undo must not wait.
+    """
     try:
         async with asyncio.timeout(LOOK_AGAIN):
             provider = ports.provider_of(subscription.key)
@@ -255,10 +262,10 @@ def _paid_this_period(subscription: Subscription, payment: Payment | None) -> bo
 
 
 def _less_refunded(subscription: Subscription, until: int | None, payment: Payment | None) -> int | None:
-    """The end of the paid days without refunded ones.
+    """Return the end of the paid days, less the refunded ones, in unix seconds.
 
-    After a partial refund, the same share of the period counts as unpaid, taken from its end. Refunds of
-    an earlier period change nothing.
+    After a partial refund, the same share of the period counts as unpaid, taken from its end. Refunds of an
+    earlier period change nothing.
     """
     start = subscription.period_start
     if until is None or start is None or payment is None or not _paid_this_period(subscription, payment):
@@ -279,7 +286,7 @@ def _resuming(subscription: Subscription, decision_id: str, by: int, now: int) -
 
 
 def _cancelling(subscription: Subscription, member_id: int, now: int) -> Intent:
-    """The member's own cancellation, which an immediate revocation had made unnecessary."""
+    """Return the member's own cancellation, which an immediate revocation had made unnecessary."""
     return Intent(
         id=secrets.token_hex(8),
         kind=stopping(subscription),

@@ -1,4 +1,4 @@
-"""An admin names the owner of a running subscription that has none, and can undo that."""
+"""Lets an admin name the owner of a running subscription that has none, and undo that."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOT_HERE = Text("error.not_linkable")
 class Ask:
     """An admin's request to link a subscription to a member.
 
-    `owner`: the application's owner or a team member asks. `proposed`: the bot proposed the link, from
+    `owner`: the application's owner or a team member asks. `proposed`: the bot proposed the link, based on
     data at the provider.
     """
 
@@ -37,7 +37,7 @@ class Ask:
 class Link:
     """A link that was made.
 
-    `had`: roles of its plans that the member already had and that the bot did not give.
+    `had`: ids of the plans' roles that the member already had and that the bot did not give.
     """
 
     subscription: Subscription
@@ -46,9 +46,9 @@ class Link:
 
 
 async def find_linkable(ports: Ports, ask: Ask) -> tuple[Subscription, list[Plan]]:
-    """The current state of the subscription, and the plans of this server that it pays for.
+    """Fetch and record the subscription; return it with the plans of this server that it pays for.
 
-    Raises NotFound, NotAllowed or Conflict before revealing anything, if this admin may not link it.
+    Raises NotFound, NotAllowed or Conflict before revealing anything if this admin may not link it.
     """
     provider = ports.provider_of(ask.key)
     if not await sells_at(ports.ledger, ask.guild_id, *ask.key.at):
@@ -85,14 +85,17 @@ def _require_free(ask: Ask, found: Subscription, snapshot: Subscription) -> None
 
 
 async def link(ports: Ports, ask: Ask, subscription: Subscription, plans: list[Plan]) -> Link:
-    """Bind the subscription to the member, who gets its roles. The provider's pages stay closed to them."""
+    """Bind the subscription to the member, who gets its roles but no access to the provider's pages.
+
+    Raises the errors of `find_had`.
+    """
     had = await find_had(ports, ask, plans)
     await bind(ports, ask, plans)
     return Link(subscription, tuple(plans), had)
 
 
 async def find_had(ports: Ports, ask: Ask, plans: list[Plan]) -> tuple[int, ...]:
-    """The roles of the plans that the member has already and that the bot did not give.
+    """Return the roles of the plans that the member already has and that the bot did not give.
 
     Raises NotFound if the member is not in the server, and Conflict if a plan is revoked for them.
     """
@@ -107,7 +110,7 @@ async def find_had(ports: Ports, ask: Ask, plans: list[Plan]) -> tuple[int, ...]
 
 
 async def bind(ports: Ports, ask: Ask, plans: list[Plan]) -> None:
-    """Record the member as the owner of a subscription that `find_linkable` allowed, and tell them."""
+    """Record the member as the owner of a subscription that `find_linkable` allowed, and notify them."""
     name = " + ".join(plan.name for plan in plans)
     key = f"linked:{ask.key}:{ask.member_id}:{ports.now()}"
     notice = Notice(key, ask.guild_id, ask.member_id, Linked(name, ask.key), ports.now())
@@ -118,7 +121,10 @@ async def bind(ports: Ports, ask: Ask, plans: list[Plan]) -> None:
 
 
 async def unlink(ports: Ports, guild_id: int, key: SubscriptionKey, by: int, had: int) -> Binding:
-    """Undo a link. Its roles go, except those that the member had before: `had`, as made by `had_mask`."""
+    """Undo a link and remove its roles, except those that the member had before.
+
+    `had`: those roles, as a bit mask made by `had_mask`.
+    """
     found = await ports.ledger.load_subscription(key)
     plans = plans_of(found, await ports.ledger.load_plans(guild_id, removed=True)) if found else []
     kept = [role for bit, role in enumerate(_sold(plans)) if had >> bit & 1]
@@ -126,12 +132,12 @@ async def unlink(ports: Ports, guild_id: int, key: SubscriptionKey, by: int, had
 
 
 def had_mask(made: Link) -> int:
-    """A bit mask of the link's roles that the member had before."""
+    """Return a bit mask of the link's roles that the member had before."""
     return mask_of(made.plans, made.had)
 
 
 def mask_of(plans: Sequence[Plan], had: Sequence[int]) -> int:
-    """A bit mask of those of the plans' roles that the member had before."""
+    """Return a bit mask of the plans' roles that the member had before."""
     return sum(1 << bit for bit, role in enumerate(_sold(plans)) if role in had)
 
 
@@ -140,7 +146,11 @@ def _sold(plans: Sequence[Plan]) -> list[int]:
 
 
 async def open_page(ports: Ports, guild_id: int, key: SubscriptionKey, by: int, *, owner: bool) -> Binding:
-    """The application's owner confirms that the linked member is the payer and may see the billing pages."""
+    """Record that the application's owner confirms the linked member as the payer.
+
+    The member may then see the billing pages. Raises NotAllowed for anyone but the owner, and Conflict if the
+    link was undone.
+    """
     if not owner:
         raise NotAllowed(Text("error.owner_only"))
     found = await ports.ledger.load_subscription(key)
@@ -151,7 +161,7 @@ async def open_page(ports: Ports, guild_id: int, key: SubscriptionKey, by: int, 
 
 
 async def load_linkable(ports: Ports, guild_id: int, *, owner: bool) -> list[Subscription]:
-    """Running subscriptions without owner that this admin may link."""
+    """Return the running subscriptions without an owner that this admin may link."""
     found = []
     for provider in ports.providers.values():
         home = (provider.name, provider.account)

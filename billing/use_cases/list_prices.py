@@ -8,9 +8,9 @@ from billing.use_cases.selling_servers import load_sellers
 
 
 async def list_prices(ports: Ports, guild_id: int, provider_name: str, by: int) -> list[NamedPrice]:
-    """The prices that this server does not sell yet; empty if the provider is off or cannot list them.
+    """Fetch the prices that this server does not sell yet; empty if the provider is off or cannot list them.
 
-    Several servers may share an account, and then its prices are not for each server's admins to see: raises
+    Several servers may share an account, and then not every server's admins may see its prices: raises
     NotAllowed unless this server alone sells at the account, or `by` is the application's owner or in its
     team.
     """

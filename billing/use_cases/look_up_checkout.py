@@ -1,6 +1,7 @@
 """Asks the provider about a payment page as soon as somebody comes back from it.
 
-Nothing that the browser sends is trusted: its id either names a page that the ledger knows, or nothing.
+Nothing that the browser sends is trusted: its id either names a page that the ledger knows, or nothing at
+all.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ PATIENCE = 4.0  # real seconds that a command waits
 
 
 async def look(ports: Ports, checkout: Checkout) -> LookAnswer:
-    """Fetch and record the result of this page, at most once in ten seconds."""
+    """Fetch and record the result of a payment page, at most once in ten seconds."""
     return await ports.looks.take(checkout.id, ports.clock.now(), lambda: _look(ports, checkout))
 
 
@@ -52,8 +53,10 @@ async def _look(ports: Ports, checkout: Checkout) -> LookAnswer:
 
 
 async def look_at_open(ports: Ports, member_id: int) -> list[Checkout]:
-    """Check a member's pages that led to nothing final yet; returns those about which the provider did not
-    say."""
+    """Check a member's pages that have no final result yet.
+
+    Returns the pages about which the provider gave no answer.
+    """
     opened = await ports.ledger.load_unfinished(member_id, ports.now() - OPEN_FOR, MOST)
     if not opened:
         return []
@@ -63,7 +66,7 @@ async def look_at_open(ports: Ports, member_id: int) -> list[Checkout]:
 
 
 async def watch_returns(ports: Ports) -> None:
-    """Check every payment page that somebody comes back from; runs until cancelled."""
+    """Check every payment page that somebody comes back from, until cancelled."""
     following: dict[str, asyncio.Task[None]] = {}
     try:
         while True:

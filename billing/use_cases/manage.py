@@ -13,10 +13,11 @@ log = logging.getLogger(__name__)
 
 
 async def manage_link(ports: Ports, member_id: int, key: SubscriptionKey) -> str:
-    """A fresh link to the provider's page.
+    """Return a fresh link to the provider's page on which members manage their own subscription.
 
-    It is a bearer secret: show it only to the caller; never store or log it. The ledger records that a
-    link was made, so that their next payment can use the same customer.
+    The link is a bearer secret: show it only to the caller; never store or log it. The ledger records that a
+    link was made, so that the member's next payment can use the same customer. Raises the errors of
+    `load_owned`, and ProviderError if the provider makes no link.
     """
     subscription = await load_owned(ports, member_id, key)
     assert subscription.binding is not None

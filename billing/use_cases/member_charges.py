@@ -20,9 +20,9 @@ class Sums:
 
 
 async def load_sums(ports: Ports, subscription: Subscription) -> Sums:
-    """Load the charges.
+    """Return the coming charges of a subscription, and the page of an open payment.
 
-    The provider is asked only about facts that the ledger lacks; without an answer these stay unknown.
+    The provider is asked only about facts that the ledger lacks; if it does not answer, they stay unknown.
     """
     charges = decide_charges(subscription)
     if not ports.connects(subscription.key):
@@ -40,5 +40,5 @@ async def load_sums(ports: Ports, subscription: Subscription) -> Sums:
 
 
 def _stands_alone(charges: tuple[NextCharge, ...]) -> bool:
-    """True if no other charge falls on the same bill."""
+    """Return True if no other charge falls on the same bill as the first."""
     return all(charge.at != charges[0].at for charge in charges[1:])

@@ -1,4 +1,4 @@
-"""Lists who pays in a server, and in which state."""
+"""Lists the subscriptions of a server's members, and their payment states."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from billing.use_cases.stats import every_subscription
 
 @dataclass(frozen=True, slots=True)
 class ListFilter:
-    """Which subscriptions are wanted. `plan_id` None: of every plan; `state` None: all that have not
-    ended."""
+    """The subscriptions to list.
+
+    `plan_id` None: those of every plan; `state` None: all that have not ended.
+    """
 
     plan_id: int | None = None
     state: PaymentState | None = None
 
     def takes(self, listed: ListedSubscription) -> bool:
-        """True if the subscription is wanted."""
+        """Return True if the filter includes the subscription."""
         if self.plan_id is not None and self.plan_id not in {plan.id for plan in listed.plans}:
             return False
         ended = listed.state is PaymentState.ENDED
@@ -39,7 +41,7 @@ class ListedSubscription:
 
     @property
     def member_id(self) -> int:
-        """The member to whom it belongs."""
+        """The id of the member who owns the subscription."""
         assert self.subscription.binding is not None
         return self.subscription.binding.member_id
 
@@ -47,8 +49,10 @@ class ListedSubscription:
 async def list_members(
     ports: Ports, guild_id: int, wanted: ListFilter, after: int = 0
 ) -> AsyncIterator[ListedSubscription]:
-    """The wanted subscriptions in a server, by the ids of their members, each greater than `after`. Those
-    that wait for their first payment are left out."""
+    """Yield the wanted subscriptions in a server, ordered by member id, starting after the id `after`.
+
+    Subscriptions that wait for their first payment are left out.
+    """
     plans, now = await ports.ledger.load_plans(guild_id, removed=True), ports.now()
     async for sub in every_subscription(ports, guild_id, after):
         state = payment_state(sub.status, sub.unpaid_since, now, ports.grace)
@@ -60,8 +64,10 @@ async def list_members(
 async def load_list_page(
     ports: Ports, guild_id: int, wanted: ListFilter, after: int, size: int
 ) -> tuple[list[ListedSubscription], int | None]:
-    """About `size` wanted subscriptions, never a part of a member's, and the member after whom the next page
-    begins; None if this is the last."""
+    """Load about `size` wanted subscriptions; all those of a member are on the same page.
+
+    Also returns the id of the member after whom the next page begins; None if this is the last page.
+    """
     found: list[ListedSubscription] = []
     async for listed in list_members(ports, guild_id, wanted, after):
         if len(found) >= size and listed.member_id != found[-1].member_id:

@@ -1,4 +1,4 @@
-"""All that an admin wants to know about one member: what they pay, what they have and why, what changed."""
+"""Gathers everything an admin may want to know about one member: payments, roles, reasons and changes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ _READ = 40
 
 @dataclass(frozen=True, slots=True)
 class MemberOverview:
-    """A member of a server. `subscriptions`: those that run, then ended ones, newest first; `decisions`:
-    grants and revocations in force or to come; `actual`: the roles that Discord shows, None if it does not
-    answer; `gone`: they are not in the server; `changes`: the last ones, newest first."""
+    """The facts about one member of a server.
+
+    `subscriptions`: the running ones, then the ended ones, newest first; `decisions`: grants and revocations
+    in force, and revocations to come; `actual`: the roles that Discord shows, None if it does not answer;
+    `gone`: the member is not in the server; `changes`: the latest ones, newest first.
+    """
 
     guild_id: int
     member_id: int
@@ -36,7 +39,7 @@ class MemberOverview:
 
 
 async def load_overview(ports: Ports, guild_id: int, member_id: int) -> MemberOverview:
-    """Read the ledger, and ask Discord for the member's roles."""
+    """Read the ledger, and fetch the member's roles from Discord."""
     state = await ports.ledger.load_member_state(guild_id, member_id)
     events = await ports.ledger.load_newest_events(guild_id, member_id, _READ)
     actual, gone = await _fetch_roles(ports, guild_id, member_id)
@@ -71,7 +74,9 @@ async def _fetch_roles(ports: Ports, guild_id: int, member_id: int) -> tuple[fro
 
 async def look_again(ports: Ports, guild_id: int, member_id: int) -> Sequence[Subscription]:
     """Fetch the member's subscriptions in this server from their providers, and queue a check of the roles.
-    Returns those for which the provider did not answer."""
+
+    Returns the subscriptions for which the provider did not answer.
+    """
     state = await ports.ledger.load_member_state(guild_id, member_id)
     running = [s for s in state.subscriptions if s.status is not Status.ENDED]
     answers = await asyncio.gather(*(refresh(ports, subscription) for subscription in running))

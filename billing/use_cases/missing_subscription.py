@@ -15,9 +15,9 @@ RETELL = 30 * 86_400
 
 
 async def give_up_missing(ports: Ports, stale: StaleSubscription) -> bool:
-    """True when retrying should stop.
+    """Return True if retrying should stop.
 
-    No role is removed; admins are told once a month per server and account, because usually a single
+    No role is removed; admins are notified once a month per server and account, because usually a single
     cause makes many subscriptions disappear.
     """
     if stale.attempts < (MISSING_TRIES if stale.evidence == NOT_LISTED else UNKNOWN_TRIES):

@@ -20,9 +20,10 @@ def _answered(guild_id: int) -> str:
 
 
 async def look_for_lacks(ports: Ports) -> None:
-    """After a sweep, record and report how many subscriptions are older than this ledger.
+    """After a sweep, record and report how many active subscriptions are older than this ledger.
 
-    A server of which nobody can tell just now whether the bot is in it counts, and is told by a later sweep.
+    A server counts even if it is not known right now whether the bot is in it, but is notified only by a
+    later sweep.
     """
     made = int(await ports.ledger.load_value("made") or 0)
     if not made:

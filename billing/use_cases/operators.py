@@ -1,5 +1,7 @@
-"""Notices about things that several servers may share: a payment account, or the machine that runs the
-bot."""
+"""Sends notices about things that several servers may share.
+
+These are a payment account, and the machine that runs the bot.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,11 @@ DAY = 86_400
 
 
 async def tell_operators(ports: Ports, name: str, body: NoticeBody, sellers: Sequence[int]) -> bool:
-    """Send a notice once under this name.
+    """Send a notice once under this name, to the people who may act on it.
 
-    If only one server is concerned, its admins get it; otherwise the application's owner and team,
-    because no server's admins may see or change what others share. Returns False if the owner is
-    currently not known; call it again later.
+    If only one server is concerned, its admins get the notice; otherwise the application's owner and team get
+    it, because no server's admins may see or change what others share. Returns False if the owner is
+    currently not known; the caller should then try again later.
     """
     readers: list[int | None] = [None]
     if len(sellers) > 1:
@@ -58,7 +60,10 @@ async def tell_backup_failed(ports: Ports) -> None:
 
 
 async def _wrong_since(ports: Ports, name: str, *, wrong: bool) -> int | None:
-    """Since when something is wrong, kept in the ledger under this name; None while it is right."""
+    """Return since when something has been wrong, in unix seconds; None while it is right.
+
+    The time is stored in the ledger under this name.
+    """
     since = await ports.ledger.load_value(name) or ""
     if wrong != bool(since):
         since = str(ports.now()) if wrong else ""
@@ -67,6 +72,9 @@ async def _wrong_since(ports: Ports, name: str, *, wrong: bool) -> int | None:
 
 
 async def tell_gateway_closed(ports: Ports, code: int, since: int) -> None:
-    """Report a closed gateway once for as long as it stays closed."""
+    """Report a closed gateway once for as long as it stays closed.
+
+    `code`: Discord's close code; `since`: when the gateway closed, in unix seconds.
+    """
     name = f"gateway:{code}:{since // DAY}"
     await tell_operators(ports, name, GatewayClosed(code), await ports.ledger.load_sellers(0, 2))

@@ -1,4 +1,4 @@
-"""Members can reach only the billing of their own subscriptions."""
+"""Makes sure that members can reach the billing of only their own subscriptions."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from billing.ports import Ports
 
 
 async def load_owned(ports: Ports, member_id: int, key: SubscriptionKey) -> Subscription:
-    """The caller's own subscription.
+    """Return the caller's own subscription.
 
-    NotFound for any other, whether it exists or not; NotAllowed if an admin linked it to the caller,
-    because somebody else may pay for it and own the billing.
+    Raises NotFound for any other, whether it exists or not, and NotAllowed if an admin linked it to the
+    caller, because somebody else may pay for it and own the billing.
     """
     return require_owned(await ports.ledger.load_subscription(key), member_id)
 
@@ -20,8 +20,10 @@ async def load_owned(ports: Ports, member_id: int, key: SubscriptionKey) -> Subs
 async def load_owned_with_member(
     ports: Ports, member_id: int, key: SubscriptionKey
 ) -> tuple[Subscription, MemberState | None]:
-    """The caller's own subscription and all data that decides the caller's roles, in one consistent read.
-    Raises the errors of `load_owned`."""
+    """Return the caller's own subscription with their member state, in one consistent read.
+
+    Raises the errors of `load_owned`.
+    """
     subscription, state = await ports.ledger.load_with_member(key)
     return require_owned(subscription, member_id), state
 

@@ -1,4 +1,4 @@
-"""Members whose roles could not be set, read from the ledger in parts."""
+"""Reads the members whose roles could not be set from the ledger, and queues them to try again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from billing.ports import Ledger, Ports
 
 
 def every_parked(ledger: Ledger, guild_id: int) -> AsyncIterator[tuple[int, Reasons]]:
-    """The ids of all members of a server whose roles could not be set, ordered, with the reasons."""
+    """Yield the ids of all members of a server whose roles could not be set, in order, with the reasons."""
     return every(partial(ledger.load_parked, guild_id), 0, _id_of)
 
 
@@ -21,8 +21,10 @@ def _id_of(parked: tuple[int, Reasons]) -> int:
 
 
 async def queue_parked(ports: Ports, guild_id: int, why: str, *, but: Reasons | None = None) -> int:
-    """Queue the members of a server whose roles could not be set, so that it is tried again; returns how
-    many. `but`: leave out those with these reasons."""
+    """Queue the members of a server whose roles could not be set, to try again; return how many.
+
+    `but`: leave out members with exactly these reasons.
+    """
     many, group = 0, list[Binding]()
     async for member_id, reasons in every_parked(ports.ledger, guild_id):
         if reasons != but:

@@ -1,4 +1,4 @@
-"""Admins add, change and remove the plans that a server sells."""
+"""Lets admins add, change and remove the plans that a server sells."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ class PlanUpdate:
 
 
 async def load_plan_of(ports: Ports, guild_id: int, plan_id: int, *, removed: bool = False) -> Plan:
-    """A plan of this server.
+    """Return a plan of this server.
 
-    NotFound for any other plan, whether it exists or not, and for a removed one unless `removed` is set.
+    Raises NotFound for any other plan, whether it exists or not, and for a removed one unless `removed` is
+    set.
     """
     plan = await ports.ledger.load_plan(plan_id)
     if plan is None or plan.guild_id != guild_id or (plan.removed_at is not None and not removed):
@@ -48,7 +49,10 @@ async def load_plan_of(ports: Ports, guild_id: int, plan_id: int, *, removed: bo
 
 
 async def add_plan(ports: Ports, guild_id: int, edit: PlanUpdate, by: int) -> Plan:
-    """Add a plan; it needs a name, a role and at least one price that its provider knows."""
+    """Add a plan; it needs a name, a role and at least one price that its provider knows.
+
+    Raises Conflict if one of these is missing or not allowed, and ProviderError if a price cannot be fetched.
+    """
     if not edit.name or edit.add_role is None:
         raise Conflict(Text("error.plan_needs_name_and_role"))
     async with _turn(ports, guild_id):
@@ -61,7 +65,8 @@ async def add_plan(ports: Ports, guild_id: int, edit: PlanUpdate, by: int) -> Pl
 async def edit_plan(ports: Ports, guild_id: int, plan_id: int, edit: PlanUpdate, by: int) -> Plan:
     """Change a plan; members who pay an earlier price keep it.
 
-    Only the roles of a removed plan can be changed, for those who still pay for it.
+    Of a removed plan, only the roles can be changed, for those who still pay for it; raises Conflict for
+    anything else.
     """
     async with _turn(ports, guild_id):
         plan = await load_plan_of(ports, guild_id, plan_id, removed=True)
@@ -77,7 +82,7 @@ def _require_roles_only(plan: Plan, edit: PlanUpdate) -> None:
 
 
 async def remove_plan(ports: Ports, guild_id: int, plan_id: int, by: int) -> Plan:
-    """Take a plan off sale; members who have paid keep their roles."""
+    """Take a plan off sale; members who have paid keep their roles. Raises NotFound if it is not on sale."""
     plan = await load_plan_of(ports, guild_id, plan_id)
     return await ports.ledger.record_plan(replace(plan, removed_at=ports.now()), str(by), ports.now())
 
@@ -85,7 +90,10 @@ async def remove_plan(ports: Ports, guild_id: int, plan_id: int, by: int) -> Pla
 async def map_product(
     ports: Ports, guild_id: int, plan_id: int, provider: str, price_id: str, by: int
 ) -> Plan:
-    """Let a price, and with it its product, count as this plan without putting it on sale."""
+    """Count a price, and with it its product, as this plan without putting it on sale.
+
+    Raises NotFound if the plan is not on sale, and ProviderError if the price cannot be fetched.
+    """
     async with _turn(ports, guild_id):
         plan = await load_plan_of(ports, guild_id, plan_id)
         price = await _fetch_price(ports, provider, price_id)
@@ -95,7 +103,7 @@ async def map_product(
 
 
 def _turn(ports: Ports, guild_id: int) -> asyncio.Lock:
-    """The lock for changes to a server's plans, so that no change undoes one made meanwhile."""
+    """Return the lock for changes to a server's plans, so that no change undoes a simultaneous one."""
     return ports.locks.lock(("plans", guild_id))
 
 
@@ -133,10 +141,10 @@ def _require_payable(price: Price) -> None:
 
 
 async def _name(ports: Ports, plan: Plan, name: str) -> str:
-    """The normalized name.
+    """Return the normalized name.
 
-    Raises Conflict unless people can tell it from the names of the server's other plans; a plan may keep
-    its current name.
+    Raises Conflict if it is too long, empty or contains an invisible character, or if people could confuse it
+    with the name of another plan of the server. A plan may always keep its current name.
     """
     name = " ".join(name.split())
     if plan.id and name == plan.name:

@@ -53,10 +53,10 @@ TOLD_BEFORE = "history.told_before"
 
 @dataclass
 class Outcome:
-    """The result of applying role changes: roles given, taken, and refused by Discord with the reasons.
+    """The result of applying role changes: ids of roles given, taken, and refused by Discord with the errors.
 
-    `kept`: roles that stay, either because of the brake (`asked_at` identifies its question) or for now, for
-    the reason in `waits`.
+    `kept`: roles that stay, either because of the brake (`asked_at`, in unix seconds, identifies its
+    question) or temporarily, for the reason in `waits`.
     """
 
     given: list[int] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Outcome:
     waits: str = ""
 
     def words(self) -> str:
-        """The number of roles for each kind of result, for the log."""
+        """Return the number of roles for each kind of result, for the log."""
         kinds = {"given": self.given, "taken": self.taken, "refused": self.refused, "kept": self.kept}
         return ", ".join(f"{len(roles)} {kind}" for kind, roles in kinds.items() if roles) or "unchanged"
 
@@ -86,7 +86,10 @@ Changed: TypeAlias = tuple[tuple[Change, ...], tuple[Notice, ...]]
 
 
 async def reconcile_member(ports: Ports, queued: QueuedMember) -> WorkOutcome:
-    """Reconcile one queued member; a temporary failure postpones it. Returns the outcome for the log."""
+    """Reconcile one queued member, and return the outcome for the log.
+
+    A temporary failure postpones the member.
+    """
     try:
         return await _reconcile(ports, queued)
     except DiscordError as error:
@@ -169,9 +172,11 @@ def _time(ports: Ports, queued: QueuedMember, outcome: Outcome) -> None:
 async def _adopt(
     ports: Ports, queued: QueuedMember, state: MemberState, actual: frozenset[int], now: int
 ) -> MemberState:
-    """The state in which roles also count as granted by the bot if the member already has them and pays
-    for them by a subscription older than this ledger. Somebody gave them for that subscription, so they
-    end with it."""
+    """Count roles as granted by the bot if the member has them and an older subscription pays for them.
+
+    Somebody gave the member these roles for a subscription older than this ledger, so they end with it.
+    Returns the new state.
+    """
     before = [s for s in state.subscriptions if s.bound_by is not BoundBy.PAGE]
     paid = decide(before, [], state.plans, now, ports.grace)
     found = (roles_of(paid, state.plans, held=False) & actual) - state.granted
@@ -181,7 +186,7 @@ async def _adopt(
 
 
 async def _ask_first(ports: Ports, state: MemberState, lacks: frozenset[int]) -> None:
-    """Fetch first the subscriptions that keep a member from a role, if a restored ledger has them on hold."""
+    """Fetch the held-back subscriptions of a restored ledger first if the member lacks a role."""
     if lacks and state.unasked and not state.stale:
         await ports.ledger.record_waiting(state.unasked)
 
@@ -189,8 +194,10 @@ async def _ask_first(ports: Ports, state: MemberState, lacks: frozenset[int]) ->
 def _wait_for_truth(
     queued: QueuedMember, state: MemberState, taken: frozenset[int], now: int
 ) -> Outcome | None:
-    """Keep roles if the recorded data may be outdated; otherwise a member who has meanwhile paid would
-    lose and regain them. None if the data is current."""
+    """Return an outcome that keeps roles if the recorded data may be outdated; None if it is current.
+
+    A member who has paid in the meantime would otherwise lose the roles and regain them.
+    """
     unsure = state.stale or state.unswept or (state.due_at is not None and state.due_at <= now)
     early = queued.attempts < UNSURE_TRIES or now < queued.since + UNSURE_FOR
     if taken and unsure and early:
@@ -199,8 +206,10 @@ def _wait_for_truth(
 
 
 def _wait_for_clock(state: MemberState, taken: frozenset[int], now: int, grace: int) -> Outcome | None:
-    """Keep roles that would be removed due to time: a clock that is a year ahead would take away a paid
-    year. Removals that an admin ordered immediately still happen. None if none is due to time."""
+    """Return an outcome that keeps roles due to be removed by time; None if there are none.
+
+    A clock that is a year ahead would take away a paid year. Immediate removals by admins still happen.
+    """
     ended = ended_by_time(state.subscriptions, state.overrides, state.plans, now, grace)
     if not taken & {role for plan in state.plans if plan.id in ended for role in plan.role_ids}:
         return None
@@ -209,7 +218,7 @@ def _wait_for_clock(state: MemberState, taken: frozenset[int], now: int, grace: 
 
 
 def _waiting(queued: QueuedMember, now: int) -> Notice:
-    """A notice sent once a day per server, because one silent provider delays many members."""
+    """Return a notice, sent once a day per server because one silent provider delays many members."""
     key = f"role_waits:{queued.guild_id}:{now // 86_400}"
     return Notice(key, queued.guild_id, None, RoleWaits(queued.member_id, queued.since + UNSURE_FOR), now)
 
@@ -217,9 +226,9 @@ def _waiting(queued: QueuedMember, now: int) -> Notice:
 async def _ask_brake(
     ports: Ports, queued: QueuedMember, changes: Changes, ordered: frozenset[int], now: int
 ) -> Outcome:
-    """Ask the brake before any role is taken; it counts this member.
+    """Ask the brake before any role is taken, which makes it count this member.
 
-    If it is on, removals that no admin ordered are kept back.
+    If it is on, removals that no admin ordered are held back.
     """
     counted = frozenset(changes.take) - ordered
     if counted:
@@ -301,12 +310,11 @@ async def _park(
     *,
     never: Collection[int] = (),
 ) -> None:
-    """Park a member who cannot be reconciled because they or the bot are not in the server; notify the admins
-    if the member is entitled to something.
+    """Park a member who cannot be reconciled because they or the bot are not in the server.
 
-    Granted roles stay recorded as the bot's: the member or the bot may return, and another bot may have
-    restored the roles by then. The first check after the return decides. `never`: roles that this attempt was
-    about to give and did not.
+    If the member is entitled to something, the admins are notified. Granted roles stay recorded as the bot's:
+    the member or the bot may return, and another bot may have restored the roles by then. The first check
+    after the return decides. `never`: roles that this attempt was about to give and did not.
     """
     await ports.ledger.record_reconciled(
         queued,
@@ -320,8 +328,7 @@ async def _park(
 
 
 def _refusal(queued: QueuedMember, role_id: int | None, error: DiscordError, now: int) -> Notice:
-    """The notice about a refusal, one per cause and month: the same fault with a hundred members needs one
-    fix."""
+    """Return the notice about a refusal: one per cause and month, because one fix may help many members."""
     month = now // (RETELL_DAYS * 86_400)
     if isinstance(error, MembershipPending):
         key = f"screening:{queued.guild_id}:{queued.member_id}:{month}"
@@ -344,9 +351,11 @@ async def _what_changed(
     outcome: Outcome,
     missed: frozenset[int] = frozenset(),
 ) -> Changed:
-    """The history rows for given and taken roles, and the notices to the member. `missed`: roles that the
-    member is no longer owed and that were already gone, taken by somebody else or by the bot before a
-    crash."""
+    """Return the history rows for given and taken roles, and the notices to the member.
+
+    `missed`: roles that the member is no longer owed and that were already gone, taken by somebody else or by
+    the bot before a crash.
+    """
     given = frozenset(outcome.given) & after
     taken = frozenset(outcome.taken) - after
     ours = look.state.granted

@@ -1,4 +1,4 @@
-"""Updates recorded prices from the provider, and finds the subscriptions that hold a copy of them."""
+"""Updates recorded prices from the provider, and finds the subscriptions that contain a copy of them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ AT_ONCE = 500
 
 
 async def refresh_price(ports: Ports, provider: Provider, price_id: str) -> list[str]:
-    """Update a price that plans use.
+    """Update a price that plans use, and return the ids of subscriptions that may show an outdated amount.
 
-    Returns the ids of subscriptions that hold a copy of it and may show an outdated amount, in the
-    servers that sell the price or another one of its product.
+    These contain a copy of the price, in the servers that sell it or another price of its product.
     """
     key = (provider.name, provider.account, price_id)
     known = await ports.ledger.load_price(key)
@@ -41,7 +40,7 @@ async def refresh_price(ports: Ports, provider: Provider, price_id: str) -> list
 
 
 async def refresh_product(ports: Ports, provider: Provider, product_id: str) -> None:
-    """Update the prices of a product; an archived product cannot be bought at any of them."""
+    """Update the prices of a product; if the product is archived, none of them can be bought."""
     load = partial(ports.ledger.load_product_prices, provider.name, provider.account, product_id)
     async for price in every(load, "", _id_of):
         await _refresh(ports, provider, price)
@@ -50,7 +49,7 @@ async def refresh_product(ports: Ports, provider: Provider, product_id: str) -> 
 async def refresh_prices(ports: Ports) -> None:
     """Fetch all prices on sale, each once; a price that cannot be fetched keeps its recorded data.
 
-    Stop asking a provider that does not answer.
+    If a provider does not answer, its remaining prices are skipped.
     """
     for provider in ports.providers.values():
         with suppress(ProviderUnavailable):
@@ -79,5 +78,5 @@ async def _refresh(ports: Ports, provider: Provider, known: Price) -> Price:
 
 
 def _sums(price: Price) -> Price:
-    """The price without whether it can be bought, for comparing what it charges."""
+    """Return the price as if it were active, so that two prices differ only in what they charge."""
     return replace(price, active=True)

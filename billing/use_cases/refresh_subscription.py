@@ -1,4 +1,4 @@
-"""Fetches one subscription because somebody is about to decide about it."""
+"""Fetches one subscription because somebody is about to make a decision about it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ PATIENCE = 5  # seconds that a person waits for it
 
 
 async def refresh(ports: Ports, subscription: Subscription) -> tuple[Subscription, bool]:
-    """The subscription as the provider has it now, and True; the recorded one, and False, if the provider
-    does not answer."""
+    """Fetch and record the subscription; return it, and True.
+
+    If the provider does not answer in time, returns the recorded subscription and False.
+    """
     key = subscription.key
     try:
         provider = ports.provider_of(key)

@@ -1,4 +1,4 @@
-"""An admin refunds a member's last payment; the subscription goes on."""
+"""Lets an admin refund a member's last payment, while the subscription continues."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ class RefundRequest:
 async def load_refundable(
     ports: Ports, guild_id: int, member_id: int, limit: int
 ) -> list[AffectedSubscription]:
-    """Up to `limit` of the member's subscriptions in this server, running ones first, with their last
-    payments."""
+    """Load up to `limit` of the member's subscriptions in this server with their last payments.
+
+    Subscriptions that have not ended come first.
+    """
     state = await ports.ledger.load_member_state(guild_id, member_id)
     paid = [s for s in state.subscriptions if s.status is not Status.PENDING]
     newest = sorted(paid, key=lambda s: (s.status is Status.ENDED, -s.created_at))[:limit]
@@ -38,8 +40,11 @@ async def load_refundable(
 
 
 async def refund_payment(ports: Ports, request: RefundRequest, number: str) -> Intent:
-    """Refund the payment, now or as soon as the provider answers. `number`: names the admin's question, so
-    that pressing twice refunds once. NotFound if the subscription is not this member's in this server."""
+    """Refund the payment, now or as soon as the provider answers.
+
+    `number`: identifies the admin's question, so that pressing the button twice refunds once. Raises NotFound
+    if the subscription is not this member's in this server.
+    """
     subscription = await ports.ledger.load_subscription(request.key)
     if subscription is None or subscription.binding != Binding(request.guild_id, request.member_id):
         raise NotFound(Text("error.subscription_unknown"))

@@ -1,5 +1,8 @@
-"""Notices about refunds that end no subscription, made in the provider's dashboard or by an admin, and about
-reversals that the provider does not explain."""
+"""Sends notices about refunds that end no subscription, and about unexplained reversals of payments.
+
+Such refunds are made in the provider's dashboard or by an admin. A reversal is unexplained if the provider
+does not say what it was for.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +32,12 @@ from billing.use_cases.who_stopped_renewal import is_of_admins
 
 
 def is_reversal(event: Event) -> bool:
-    """True if a payment was reversed, as in PayPal's `PAYMENT.SALE.REVERSED`."""
+    """Return True if a payment was reversed, as in PayPal's `PAYMENT.SALE.REVERSED`."""
     return event.kind.lower().endswith(".reversed")
 
 
 def is_refund(event: Event) -> bool:
-    """True if a payment was refunded: Stripe's `charge.refunded`, PayPal's `PAYMENT.SALE.REFUNDED`."""
+    """Return True if a payment was refunded: Stripe's `charge.refunded`, PayPal's `PAYMENT.SALE.REFUNDED`."""
     return event.kind.lower().endswith(".refunded")
 
 
@@ -62,9 +65,10 @@ async def tell_refund(
 async def _tell(
     ports: Ports, event: Event, known: Subscription, payment: Payment | None, *, renews: bool
 ) -> None:
-    """Tell the member about the refund, and the admins if the subscription continues.
+    """Notify the member of the refund, and the admins if the subscription continues.
 
-    The event names the payment or, with some providers, the subscription; then the last payment is meant.
+    The event names the payment or, with some providers, the subscription; in that case the last payment is
+    meant.
     """
     assert event.subject is not None
     assert known.binding is not None
@@ -86,8 +90,10 @@ async def _tell(
 
 
 async def refund_notices(ports: Ports, done: Intent, subscription: Subscription) -> list[Notice]:
-    """The notice to the member about a refund that an admin made without ending anything. A revocation
-    tells of its own refund."""
+    """Return the notice to the member about a refund that an admin made without ending anything.
+
+    A refund made by a revocation is not included, because the revocation's own notice mentions it.
+    """
     whose = subscription.binding
     if whose is None or done.state is not IntentState.DONE or is_of_admins(done):
         return []
@@ -99,8 +105,11 @@ async def refund_notices(ports: Ports, done: Intent, subscription: Subscription)
 
 
 async def tell_taken_back(ports: Ports, event: Event) -> bool:
-    """Report a reversed payment to whoever runs the bot, if the provider does not say what it was for:
-    somebody may keep a role without paying. Returns False if the report has to be repeated later."""
+    """Report a reversed payment to whoever runs the bot, because somebody may keep a role without paying.
+
+    This is for reversals for which the provider names no subscription. Returns False if the report has to be
+    repeated later.
+    """
     assert event.subject is not None
     sellers = await load_sellers(ports.ledger, event.provider, event.account)
     name = f"taken_back:{event.provider}:{event.account}:{event.subject.id}"
@@ -108,7 +117,7 @@ async def tell_taken_back(ports: Ports, event: Event) -> bool:
 
 
 async def _own(ports: Ports, key: SubscriptionKey) -> set[str | None]:
-    """Ids of the payments that were or are being refunded at a request made through the bot."""
+    """Return the ids of the payments that were or are being refunded at a request made through the bot."""
     intents = await ports.ledger.load_intents_of(key)
     asked = (IntentState.PENDING, IntentState.DONE)
     return {i.payment_id for i in intents if i.kind is IntentKind.REFUND_LAST_PAYMENT and i.state in asked}

@@ -1,4 +1,4 @@
-"""An admin's decision about a brake that is on: remove the roles after all, or keep them for now."""
+"""Records an admin's decision about a brake that is on: remove the roles after all, or keep them for now."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ OVER = Text("error.brake_over")
 
 
 async def release_brake(ports: Ports, guild_id: int, asked_at: int, by: int) -> int:
-    """Release the held removals, and for one day all further ones; returns how many members were waiting.
+    """Release the held removals, and for one day all further ones; return how many members were waiting.
 
-    `asked_at` identifies the question. Conflict if it is no longer the current one.
+    `asked_at` identifies the question. Raises Conflict if it is no longer the current one.
     """
     waiting = await ports.ledger.record_released(guild_id, asked_at, by, ports.now())
     if not waiting:
@@ -21,9 +21,9 @@ async def release_brake(ports: Ports, guild_id: int, asked_at: int, by: int) -> 
 
 
 async def keep_braked_roles(ports: Ports, guild_id: int, asked_at: int, by: int) -> int:
-    """Keep the roles; returns when admins are asked again.
+    """Keep the roles, and return when admins are asked again, in unix seconds.
 
-    Conflict if `asked_at` is no longer the current question.
+    `asked_at` identifies the question. Raises Conflict if it is no longer the current one.
     """
     again = await ports.ledger.record_kept(guild_id, asked_at, by, ports.now())
     if again is None:

@@ -22,8 +22,11 @@ OUTCOME = Text("error.asked_before_restore")
 
 
 async def settle_unseen(ports: Ports, intent: Intent, subscription: Subscription) -> Intent:
-    """The settled intent: DONE if the provider shows it as done; otherwise it is not executed, and the
-    person who asked is told. ProviderError if the provider currently cannot be asked."""
+    """Settle the intent without executing it: DONE if the provider shows it as done, otherwise FAILED.
+
+    If it is FAILED, the person who asked is notified. Raises ProviderError if the provider cannot be asked
+    right now.
+    """
     provider = ports.provider_of(intent.key)
     snapshot = await provider.fetch_subscription(intent.key.id)
     attempt = replace(intent, attempts=intent.attempts + 1)

@@ -1,7 +1,8 @@
-"""Detects a ledger with outdated contents; these count as unknown until the providers confirm them.
+"""Detects a ledger with outdated contents, and distrusts these until the providers confirm them.
 
-The ledger was restored from a backup, or nothing has written to it for a long time. Acting on its contents
-would give roles to members whose subscription has ended since, and take them from members who have paid.
+The ledger was restored from a backup, or nothing has been written to it for a long time. Acting on its
+contents would give roles to members whose subscription has ended since, and take them from members who have
+paid.
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ WHY = ("restored", "count", "age")
 
 
 async def begin(ports: Ports, sync_interval: float) -> None:
-    """Before any other work: put the contents on hold if the ledger is outdated."""
+    """Put the ledger's contents on hold if they are outdated; to be called before any other work.
+
+    If the ledger was restored from a backup, the admins are notified. `sync_interval`: seconds between two
+    sweeps.
+    """
     now = ports.now()
     why = await _why_older(ports, sync_interval, now)
     written = int(await ports.ledger.load_value("written") or 0)

@@ -1,4 +1,4 @@
-"""An admin ends a member's access and stops the billing; use_cases/lift.py takes the decision back."""
+"""Lets an admin end a member's access and stop the billing; use_cases/lift.py undoes the decision."""
 
 from __future__ import annotations
 
@@ -38,8 +38,10 @@ PAID_DAYS = "history.paid_days"
 
 @dataclass(frozen=True, slots=True)
 class RevokeRequest:
-    """An admin's request to revoke access. `plan_id` None: every plan of the server. `at_once`:
-    `when:now`."""
+    """An admin's request to revoke access.
+
+    `plan_id` None: every plan of the server. `at_once`: `when:now`, so not only at the end of the period.
+    """
 
     guild_id: int
     member_id: int
@@ -54,7 +56,7 @@ class RevokeRequest:
 class AffectedSubscription:
     """A subscription that a revocation would stop.
 
-    `payment`: its last payment, if a refund was asked for; `fault`: why it could not be looked up.
+    `payment`: its last payment, if a refund was asked for; `fault`: why the payment could not be looked up.
     """
 
     subscription: Subscription
@@ -74,8 +76,8 @@ class AffectedSubscription:
 class Revocation:
     """A recorded revocation.
 
-    Intents that are still PENDING are executed later by the worker. `until`: the member keeps something
-    until then; None: nothing.
+    Intents that are still PENDING are executed later by the worker. `until`: the end of what access the
+    member keeps, in unix seconds; None: they keep nothing.
     """
 
     decision_id: str
@@ -87,9 +89,9 @@ class Revocation:
 
 
 async def preview_revoke(ports: Ports, order: RevokeRequest) -> list[AffectedSubscription]:
-    """The subscriptions that the revocation would stop, with their refundable payments.
+    """Return the subscriptions that the revocation would stop, with their refundable payments.
 
-    Empty if the member has none; then the revocation only keeps them from subscribing.
+    Empty if the member has none; in that case the revocation only keeps them from subscribing.
 
     To revoke at the end of the period, that end must be right, so the provider is asked first; if it does not
     answer, the recorded data counts.
@@ -115,7 +117,7 @@ async def _load_affected(ports: Ports, order: RevokeRequest) -> list[AffectedSub
 
 
 async def load_grants(ports: Ports, order: RevokeRequest) -> list[Override]:
-    """The member's grants that the revocation would end, or shorten if their days were paid."""
+    """Return the member's grants that the revocation would end, or shorten if their days were paid."""
     standing = await ports.ledger.load_overrides(order.guild_id, order.member_id, ports.now())
     return [o for o in standing if o.kind is OverrideKind.GRANT and order.plan_id in (None, o.plan_id)]
 
@@ -135,7 +137,7 @@ def _has_time_left(subscription: Subscription, now: int) -> bool:
 
 
 async def with_payment(ports: Ports, affected: AffectedSubscription) -> AffectedSubscription:
-    """The subscription with its last payment, or with the reason why the provider did not name it."""
+    """Return the subscription with its last payment, or with the reason why the payment is not known."""
     subscription = affected.subscription
     try:
         payment = await ports.provider_of(subscription.key).fetch_last_payment(subscription)
@@ -147,7 +149,7 @@ async def with_payment(ports: Ports, affected: AffectedSubscription) -> Affected
 async def _as_seen(
     ports: Ports, order: RevokeRequest, seen: Sequence[AffectedSubscription]
 ) -> list[AffectedSubscription]:
-    """The subscriptions that the revocation would stop now, with the payments that the admin saw.
+    """Return the subscriptions that the revocation would stop now, with the payments that the admin saw.
 
     Payments that were not shown are looked up when they are refunded.
     """
@@ -161,9 +163,9 @@ async def _as_seen(
 
 
 async def is_refund_changed(ports: Ports, order: RevokeRequest, seen: Sequence[AffectedSubscription]) -> bool:
-    """True if the refund would now differ from what the admin saw.
+    """Return True if the refund would now differ from what the admin saw.
 
-    A provider that does not answer soon does not delay the decision; then the shown amounts count.
+    A provider that does not answer soon does not delay the decision; in that case the shown amounts count.
     """
     if not order.refund:
         return False
@@ -179,10 +181,10 @@ async def is_refund_changed(ports: Ports, order: RevokeRequest, seen: Sequence[A
 async def revoke(
     ports: Ports, order: RevokeRequest, seen: Sequence[AffectedSubscription] | None = None
 ) -> Revocation:
-    """Record the decision, which by itself ends the access; then stop the billing and refund, now or as soon
-    as the provider answers.
+    """Record the decision, which by itself ends the access; then stop the billing and refund.
 
-    `seen`: the subscriptions that the admin was shown; with it, the decision does not wait for a provider.
+    If the provider does not answer, the worker tries again later. `seen`: the subscriptions that the admin
+    was shown; with them, the decision does not wait for a provider.
     """
     affected = await preview_revoke(ports, order) if seen is None else await _as_seen(ports, order, seen)
     decision = secrets.token_hex(8)
@@ -231,16 +233,17 @@ async def _names(
 def _given_back(
     intents: Sequence[Intent], affected: Sequence[AffectedSubscription]
 ) -> tuple[int, Money | None]:
-    """The number of payments that the member gets back, and the amount if it is a single one that was
-    looked up."""
+    """Return the number of payments to be refunded, and the amount if it is a single, known one."""
     keys = [i.key for i in intents if i.kind is IntentKind.REFUND_LAST_PAYMENT]
     amounts = [a.refundable for a in affected if a.subscription.key in keys and a.refundable is not None]
     return len(keys), amounts[0] if len(keys) == 1 and amounts else None
 
 
 async def execute_or_join(ports: Ports, intent: Intent) -> Intent:
-    """Execute an intent, or the older pending intent of the same kind in its place: the ledger keeps only
-    one."""
+    """Execute an intent, or the older pending intent of the same kind in its place.
+
+    The ledger keeps only one pending intent of a kind for each subscription.
+    """
     if await ports.ledger.load_intent(intent.id) is None:
         others = await ports.ledger.load_intents_of(intent.key)
         waits = (i for i in others if i.kind is intent.kind and i.state is IntentState.PENDING)
@@ -255,10 +258,10 @@ def _blocks(
     now: int,
     grants: Sequence[Override] = (),
 ) -> list[Override]:
-    """The blocks of a revocation.
+    """Return the blocks of a revocation.
 
-    Immediate: a single one. At the end of the period: one for each plan from the end of its paid time
-    and, if all plans are meant, one for everything from the last of these ends.
+    An immediate one has a single block. One at the end of the period has a block for each plan from the end
+    of its paid time and, if all plans are meant, one for everything from the last of these ends.
     """
     ends: dict[int, int] = {}
     for one in affected:
@@ -277,8 +280,10 @@ def _blocks(
 
 
 def _barring(block: Override, affected: Sequence[AffectedSubscription]) -> Override:
-    """The block, extended to the subscriptions that pay for its plan now, even if they switch to another
-    one."""
+    """Return the block, extended to the subscriptions that pay for its plan now.
+
+    It then still applies if they switch to another plan.
+    """
     keys = (one.subscription.key for one in affected if block.plan_id in {p.id for p in one.plans})
     return replace(block, subscriptions=tuple(keys))
 
@@ -286,7 +291,7 @@ def _barring(block: Override, affected: Sequence[AffectedSubscription]) -> Overr
 def _paid_days(
     order: RevokeRequest, affected: Sequence[AffectedSubscription], decision: str, now: int
 ) -> list[Override]:
-    """The remaining paid days of subscriptions that are ended immediately, as grants.
+    """Return the remaining paid days of subscriptions that are ended immediately, as grants.
 
     Grants under the block wait for an Undo. A plan that the request does not name, but that the same
     subscription paid for, keeps its days.
@@ -319,7 +324,7 @@ def _block(order: RevokeRequest, decision: str, plan_id: int | None, starts_at: 
 
 
 def end_of_paid(subscription: Subscription, now: int) -> int:
-    """The end of the paid or free trial time; `now` if there is none."""
+    """Return the end of the paid or free trial time, in unix seconds; `now` if there is none."""
     if subscription.paid_through is not None:
         return max(subscription.paid_through, now)
     if subscription.status in (Status.TRIALING, Status.ACTIVE, Status.UNKNOWN):
@@ -335,7 +340,7 @@ def _until(blocks: Sequence[Override], now: int) -> int | None:
 
 
 def stop_of(subscription: Subscription, order: RevokeRequest) -> IntentKind | None:
-    """Return the intent that stops the billing; None if it is already ending."""
+    """Return the kind of intent that stops the billing; None if the billing is already ending."""
     if order.at_once and subscription.status is not Status.ENDED:
         return IntentKind.CANCEL_NOW
     if subscription.renews or subscription.status in (Status.PENDING, Status.PAUSED):

@@ -1,4 +1,4 @@
-"""Notices to a member about roles they got or lost, one per cause, recorded together with the change."""
+"""Builds notices to a member about roles they got or lost, one per cause, recorded along with the change."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from billing.rules.role_causes import Why, why_given, why_taken
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Roles that a member got or lost.
+    """The ids of roles that a member got or lost.
 
-    `restored`: given roles that were only missing in Discord; `missed`: roles from the bot that the
-    member is no longer owed and that were already gone; `had`: roles already present at a repeated
-    attempt, which an earlier attempt may have given although its answer was lost.
+    `restored`: given roles that were only missing in Discord; `missed`: roles from the bot that the member is
+    no longer owed and that were already gone; `had`: roles already present at a repeated attempt, which an
+    earlier attempt may have given although its answer was lost.
     """
 
     given: frozenset[int]
@@ -52,8 +52,11 @@ class Moved:
 async def role_news(
     ports: Ports, queued: QueuedMember, state: MemberState, moved: Moved, now: int
 ) -> tuple[list[Notice], dict[int, str]]:
-    """The notices about these roles: waiting ones about the same cause, with the roles added, and a new
-    one for each remaining cause. Also the roles about which nothing is sent, with the reasons."""
+    """Return the notices about these roles, and the roles that need no notice, with the reasons.
+
+    The notices are waiting ones about the same cause, with the roles added, and a new one for each remaining
+    cause.
+    """
     if not (moved.given or moved.taken or moved.missed or moved.had):
         return [], {}
     waiting = await ports.ledger.load_waiting_news(queued.guild_id, queued.member_id)
@@ -78,7 +81,7 @@ async def role_news(
 def _causes(
     state: MemberState, moved: Moved, now: int, grace: int, about: Collection[SubscriptionKey]
 ) -> Iterator[tuple[int, bool, Why]]:
-    """For each role: its id, whether it was given, and why."""
+    """Yield each role's id, whether it was given, and why."""
     for role in sorted(moved.given | moved.had):
         why = why_given(role, state, now, grace, about)
         yield role, True, replace(why, cause=Cause.RESTORED) if role in moved.restored else why
@@ -87,8 +90,10 @@ def _causes(
 
 
 async def _was_told(ports: Ports, why: Why) -> bool:
-    """True if the member was told about the end of the subscription while they were away, or before a
-    crash."""
+    """Return True if the member has already been notified of the subscription's end.
+
+    This happens if they were away at that time, or before a crash.
+    """
     key = f"{Ended.kind}:{why.subscription}:0"
     return why.cause is Cause.ENDED and await ports.ledger.load_notice(key) is not None
 
@@ -103,7 +108,7 @@ def _with_role(notice: Notice, role: int, *, gives: bool) -> Notice:
 def _tells(  # noqa: PLR0911 - one case a kind
     body: NoticeBody, why: Why, *, gives: bool
 ) -> bool:
-    """True if a waiting notice is about this cause."""
+    """Return True if a waiting notice is about this cause."""
     match body:
         case RolesChanged():
             return Why(body.cause, body.plan, body.subscription, body.decision) == why

@@ -12,8 +12,8 @@ DONE = "calendar_seeded"
 async def seed_calendar(ports: Ports) -> None:
     """Plan the notices before the next charge of each living subscription, once in the life of a ledger.
 
-    Later changes of a subscription plan their own. A notice that is known already is not planned again, so
-    a crash on the way does no harm.
+    Later changes of a subscription plan their own notices. A notice that is already known is not planned
+    again, so a crash before the end does no harm.
     """
     if await ports.ledger.load_value(DONE):
         return

@@ -1,4 +1,4 @@
-"""Shows the plans on sale on the public card of a server, which follows every change."""
+"""Shows the plans on sale on a server's public card, which is updated after every change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from billing.work_outcome import WorkOutcome
 
 
 async def show_panel(ports: Ports, panel: Panel) -> WorkOutcome:
-    """Edit the card so that it shows what is on sale now. Raises DiscordError if it should be tried again."""
+    """Edit the card so that it shows the plans on sale now; if the card is gone, record that.
+
+    Raises DiscordError if the edit should be tried again.
+    """
     plans = await load_sale(ports, panel.guild_id)
     if not await ports.messenger.show_panel(panel, plans):
         await ports.ledger.record_panel_removed(panel)

@@ -1,4 +1,4 @@
-"""Loads a server's numbers: its subscriptions now, and the movements of the last days."""
+"""Loads a server's statistics: its subscriptions now, and the changes of the last few days."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class ServerStats:
-    """The numbers of a server. `counted_since`: the moment from which the movements are known, later than
-    asked for if Dues did not record them before."""
+    """The statistics of a server.
+
+    `counted_since`: the moment from which changes are known, in unix seconds; later than requested if Dues
+    did not record them before.
+    """
 
     stats: Stats
     counted_since: int
 
 
 async def load_stats(ports: Ports, guild_id: int, days: int) -> ServerStats:
-    """The numbers of a server, with the movements of the last `days` days."""
+    """Load the statistics of a server, including the changes of the last `days` days."""
     now = ports.now()
     since = now - days * DAY
     start = await ports.ledger.load_sequence_before(guild_id, since)
@@ -45,8 +48,7 @@ async def _events(ports: Ports, guild_id: int, after: int) -> AsyncIterator[Outb
 
 
 async def every_subscription(ports: Ports, guild_id: int, after: int = 0) -> AsyncIterator[Subscription]:
-    """The subscriptions that belong to members of a server, in the order of the members' ids, each greater
-    than `after`."""
+    """Yield the subscriptions of a server's members, ordered by member id, starting after the id `after`."""
     while page := await ports.ledger.load_members_subscriptions(guild_id, after, PAGE):
         for subscription in page:
             yield subscription

@@ -43,10 +43,12 @@ RUNNING = tuple(status for status in Status if status not in NOT_RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to pay for a plan. `url` None: no page was asked for, or none could be created (`fault`).
+    """One way to pay for a plan.
 
-    `starts_at`: when the first payment is due, because the time until then is already paid. `due_today`: the
-    amount due at once; None: not known. `then`: the charges that follow, in the price's interval.
+    `url` None: no page was asked for, or none could be created (`fault`). `starts_at`: when the first payment
+    is due, in unix seconds, because the time until then is already paid; None: now or after the trial.
+    `due_today`: the amount due at once; None: not known. `then`: the charges that follow, in the price's
+    interval.
     """
 
     provider: str
@@ -64,11 +66,11 @@ class Way:
 class Offer:
     """The options that a member has for a plan.
 
-    Nothing can be paid if `has` (a subscription to it), `entitled` (a grant without an end) or `block`
-    (an admin revoked it) is set, or while the first payment of `pending` is on its way. `beside`: a
-    subscription that already gives all its roles by the plan `beside_plan`; the member would pay for
-    both. `granted_until`: a grant ends then; a subscription may start after it. `gives_back`: that grant
-    returns paid days that a revocation had taken.
+    Nothing can be paid if `has` (a subscription to the plan), `entitled` (a grant without an end) or `block`
+    (an admin revoked the plan) is set, or while the first payment of `pending` is on its way. `beside`: a
+    subscription that already gives all the plan's roles, by the plan `beside_plan`; the member would pay for
+    both. `granted_until`: when a grant ends, in unix seconds; a subscription may start after it.
+    `gives_back`: that grant returns paid days that a revocation had taken.
     """
 
     plan: Plan
@@ -84,12 +86,12 @@ class Offer:
 
 
 def is_on_sale(plan: Plan) -> bool:
-    """True if at least one price can be paid, so False if the provider has archived them all."""
+    """Return True if at least one price can be paid; False if the provider has archived them all."""
     return plan.removed_at is None and any(price.active for price in plan.prices)
 
 
 async def load_sale(ports: Ports, guild_id: int) -> list[Plan]:
-    """The plans of a server that members can choose."""
+    """Return the plans of a server that members can choose from."""
     return [p for p in await ports.ledger.load_plans(guild_id) if not p.hidden and is_on_sale(p)]
 
 
@@ -102,11 +104,10 @@ async def offer(
     pages: bool = True,
     names: Names = NAMELESS,
 ) -> Offer:
-    """Find out how this member can get a plan. `pages` false: create no payment pages; `names`: shown on the
-    pages.
+    """Find out how this member can get a plan.
 
     A plan that the member has, or that was revoked, comes without pages, so that nobody pays twice or in
-    vain.
+    vain. `pages` False: create no payment pages; `names`: the names to show on the pages.
     """
     state = await ports.ledger.load_member_state(guild_id, member_id)
     overrides = await ports.ledger.load_overrides(guild_id, member_id, ports.now())
@@ -149,7 +150,10 @@ def _subscribed(
     plan: Plan,
     statuses: Collection[Status],
 ) -> Subscription | None:
-    """A subscription to this plan with one of these statuses; buying again would bill the member twice."""
+    """Return a subscription to this plan with one of these statuses, or None.
+
+    Buying the plan again would bill the member twice.
+    """
     found = (s for s in subscriptions if s.status in statuses)
     return next((s for s in found if plan.id in {p.id for p in paid_plans(s, plans)}), None)
 
@@ -157,10 +161,10 @@ def _subscribed(
 def _beside(
     subscriptions: tuple[Subscription, ...], plans: tuple[Plan, ...], plan: Plan
 ) -> tuple[Subscription, Plan] | tuple[None, None]:
-    """A running subscription to another plan that has every role of this one.
+    """Return a running subscription to another plan that has every role of this one, and that plan.
 
-    The member should know about it before paying, but may want both for a while, for example to change
-    from monthly to yearly.
+    The member should know about it before paying, but may want both for a while, for example to change from
+    monthly to yearly. Returns (None, None) if there is none.
     """
     for subscription in subscriptions:
         if subscription.status not in NOT_RUNNING:
@@ -171,8 +175,10 @@ def _beside(
 
 
 async def _is_first_time(ports: Ports, member_id: int, state: MemberState, plan: Plan) -> bool:
-    """True if the member may have the plan's free days: they never had the plan, nor free days for any
-    plan with one of its roles, at any provider."""
+    """Return True if the member may have the plan's free days.
+
+    They must never have had the plan, nor free days for any plan that shares a role with it, at any provider.
+    """
     had = {*await ports.ledger.load_free_days(plan.guild_id, member_id)}
     for subscription in state.subscriptions:
         was_for = await _was_for(ports, subscription, state.plans)
@@ -184,7 +190,7 @@ async def _is_first_time(ports: Ports, member_id: int, state: MemberState, plan:
 
 
 async def _was_for(ports: Ports, subscription: Subscription, plans: tuple[Plan, ...]) -> list[Plan]:
-    """The plans that the subscription pays for, and the plan that it was originally bought as."""
+    """Return the plans that the subscription pays for, and the plan that it was originally bought as."""
     begun = await ports.ledger.load_checkout(subscription.checkout_id or "")
     first = [p for p in plans if begun is not None and p.id == begun.plan_id]
     return [*plans_of(subscription, plans), *first]
@@ -193,8 +199,10 @@ async def _was_for(ports: Ports, subscription: Subscription, plans: tuple[Plan, 
 def _paid_until(
     subscriptions: tuple[Subscription, ...], plans: tuple[Plan, ...], plan: Plan, ports: Ports
 ) -> int | None:
-    """Until when an ended subscription at a provider that keeps no period still pays for the plan; None if
-    there is none."""
+    """Return when the paid time of an ended subscription to the plan is over, in unix seconds.
+
+    This is for providers that keep no period. Returns None if there is no such subscription.
+    """
     rights = (
         decide_right(s, ports.now(), ports.grace)
         for s in subscriptions
@@ -231,10 +239,10 @@ async def _with_page(ports: Ports, member_id: int, plan: Plan, way: Way, names: 
 
 
 async def _page(ports: Ports, provider: Provider, member_id: int, plan: Plan, way: Way, names: Names) -> str:
-    """The address of a payment page: an earlier one while it is valid, otherwise a new one.
+    """Return the address of a payment page: an earlier one while it is valid, otherwise a new one.
 
     The checkout is recorded before the provider is called, so that a payment finds its member even if the
-    call's answer is lost.
+    provider's answer is lost.
     """
     now = ports.now()
     purpose = (
@@ -273,8 +281,10 @@ async def _page(ports: Ports, provider: Provider, member_id: int, plan: Plan, wa
 
 
 async def _open_page(ports: Ports, purpose: Hashable, at: int) -> str | None:
-    """An earlier page for the same purpose that is valid until then and was not paid on; None if there is
-    none."""
+    """Return the address of an earlier, unpaid page for the same purpose that is valid until `at`.
+
+    Returns None if there is none.
+    """
     found = ports.pages.find(purpose, at)
     if found is None:
         return None
@@ -284,14 +294,13 @@ async def _open_page(ports: Ports, purpose: Hashable, at: int) -> str | None:
 
 
 async def _customer(ports: Ports, provider: Provider, guild_id: int, member_id: int) -> str | None:
-    """The provider's customer with which this member pays this server, so that one portal shows all of it;
-    None: create a new one.
+    """Return the id of the provider's customer with which this member pays this server; None: create one.
 
-    A customer who also pays another server is never used: the portal lets a customer switch between the
-    prices of the server from which it was opened, and that server must not sell what another one sells.
-    Neither is a customer that may be somebody else: a friend may have paid on the member's page, and the next
-    page would offer their cards. A member who managed or cancelled a subscription in Discord counts as its
-    customer.
+    With a single customer, one portal shows all of the member's subscriptions. A customer who also pays
+    another server is never used: the portal lets a customer switch between the prices of the server from
+    which it was opened, and that server must not sell what another one sells. Neither is a customer that may
+    be somebody else: a friend may have paid on the member's page, and the next page would offer the friend's
+    cards. A member who managed or cancelled a subscription in Discord counts as its customer.
     """
     here = (provider.name, provider.account)
     own = [s for s in await ports.ledger.load_subscriptions_of(member_id) if s.is_payers]

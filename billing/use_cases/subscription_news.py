@@ -1,4 +1,4 @@
-"""Notices to a member about changes of their subscription, found by comparing the record with a snapshot."""
+"""Builds notices to a member about changes of their subscription, by comparing the record with a snapshot."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ async def milestones(
     started: bool,
     blocked: bool,
 ) -> tuple[Notice, ...]:
-    """The notices to the member.
+    """Return the notices to the member about a subscription's changes, including future reminders.
 
-    `started`: the subscription is new. `blocked`: an admin has revoked it and the member was told what
+    `started`: the subscription is new. `blocked`: an admin has revoked it and the member was notified of what
     that ends; its renewal is stopped again.
     """
     binding, now = snapshot.binding, ports.now()
@@ -73,7 +73,7 @@ async def milestones(
 
 
 def calendar_of(subscription: Subscription, plans: Sequence[Plan], now: int) -> list[Notice]:
-    """Return the calendar's notice before the next charge of a member's subscription, if there is one."""
+    """Return the calendar's notice before the next charge of a member's subscription, if one is planned."""
     due, binding = due_notice(subscription, now), subscription.binding
     if due is None or binding is None:
         return []
@@ -85,22 +85,24 @@ def calendar_of(subscription: Subscription, plans: Sequence[Plan], now: int) -> 
 def _notice(body: NoticeBody, snapshot: Subscription, binding: Binding, moment: int, now: int) -> Notice:
     """Return the notice with its key; `moment` distinguishes it from the same notice at another time.
 
-    A reminder is sent at that moment.
+    A reminder is sent at that moment (unix seconds); any other notice is sent now.
     """
     at = moment if isinstance(body, GraceReminder | TrialEnding | LongRenewal) else now
     return Notice(f"{body.kind}:{snapshot.key}:{moment}", binding.guild_id, binding.member_id, body, at)
 
 
 def plan_names(subscription: Subscription, plans: Sequence[Plan]) -> str:
-    """The names of the plans that the subscription pays for."""
+    """Return the names of the plans that the subscription pays for."""
     return ", ".join(plan.name for plan in paid_plans(subscription, plans))
 
 
 async def _failed(
     ports: Ports, provider: Provider, snapshot: Subscription, plan: str
 ) -> list[tuple[NoticeBody, int]]:
-    """A notice that a payment failed, and reminders halfway through the grace period and one day before
-    its end."""
+    """Return a notice that a payment failed, and reminders until the grace period ends.
+
+    The reminders are sent halfway through the grace period and one day before its end.
+    """
     now, key = ports.now(), snapshot.key
     try:
         failure = await provider.fetch_failure(snapshot)
@@ -120,7 +122,7 @@ async def _failed(
 
 
 def _waits(ports: Ports, snapshot: Subscription, plan: str) -> NoticeBody:
-    """A notice that the customer has to confirm a first payment, or one that had failed."""
+    """Return a notice that the customer has to confirm a payment: a first one, or one that had failed."""
     right = decide_right(snapshot, ports.now(), ports.grace)
     return PaymentWaits(plan, snapshot.key, right.until if right else None)
 
@@ -131,7 +133,10 @@ def is_moot(
     now: int,
     grace: int,
 ) -> bool:
-    """Return whether a reminder is no longer right: it was paid or cancelled, or the moment has changed."""
+    """Return True if a reminder no longer applies.
+
+    The payment was made, the subscription was cancelled, or the moment has changed.
+    """
     if not isinstance(reminder, GraceReminder):
         row = TRIAL_ENDS if isinstance(reminder, TrialEnding) else LONG_RENEWAL
         return not is_due(subscription, row, reminder.charge_at, now)
@@ -144,7 +149,10 @@ def is_moot(
 async def _changed(
     ports: Ports, known: Subscription, snapshot: Subscription, plans: Sequence[Plan]
 ) -> list[NoticeBody]:
-    """Notices about changes made at the provider: paid after all, switched, cancelled or resumed."""
+    """Return notices about changes made at the provider.
+
+    The subscription was paid after all, switched, cancelled or resumed.
+    """
     if Status.PENDING in (known.status, snapshot.status) or known.status is Status.ENDED:
         return []
     key, plan, before = snapshot.key, plan_names(snapshot, plans), plan_names(known, plans)
@@ -165,7 +173,7 @@ async def _changed(
 
 
 def _stops_anew(known: Subscription, snapshot: Subscription) -> bool:
-    """True if the subscription was resumed, renewed and cancelled again since the last look."""
+    """Return True if the subscription was resumed, renewed and cancelled again since it was last recorded."""
     if known.ends_at is None or snapshot.ends_at is None or snapshot.period_start is None:
         return False
     return known.ends_at <= snapshot.period_start < snapshot.ends_at
@@ -176,15 +184,17 @@ def _prices(subscription: Subscription) -> set[str]:
 
 
 async def _is_ours(ports: Ports, snapshot: Subscription) -> bool:
-    """True if a pending request of the bot is about to change the subscription; its receipt tells the
-    member."""
+    """Return True if a pending request of the bot is about to change the subscription.
+
+    The request's receipt informs the member, so no notice is needed.
+    """
     kinds = (IntentKind.CANCEL_AT_PERIOD_END, IntentKind.CANCEL_NOW, IntentKind.RESUME)
     intents = await ports.ledger.load_intents_of(snapshot.key)
     return any(i.kind in kinds and i.state is IntentState.PENDING for i in intents)
 
 
 def _is_over(ports: Ports, known: Subscription, snapshot: Subscription, now: int) -> bool:
-    """True if the subscription has ended and the member had access by it or still owed a payment."""
+    """Return True if the subscription has ended and the member had access by it or still owed a payment."""
     had = decide_right(known, known_at(known, now), ports.grace) is not None or known.status in OWED
     return had and snapshot.status is Status.ENDED and _right_left(ports, known, snapshot, now) is None
 
@@ -192,15 +202,19 @@ def _is_over(ports: Ports, known: Subscription, snapshot: Subscription, now: int
 def _right_left(
     ports: Ports, known: Subscription, snapshot: Subscription, now: int
 ) -> SubscriptionAccess | None:
-    """The access that an ended subscription still gives: until the moment that the member was told, if
-    they were."""
+    """Return the access that an ended subscription still gives; None if it gives none.
+
+    If the member was already notified of when it ends, it ends then.
+    """
     told = known.paid_through if known.status is Status.ENDED else None
     kept = snapshot if told is None else replace(snapshot, paid_through=told)
     return decide_right(kept, now, ports.grace)
 
 
 def known_at(known: Subscription, now: int) -> int:
-    """A moment at which the recorded subscription was still running, so that a scheduled end is no
-    surprise later."""
+    """Return a moment, in unix seconds, at which the recorded subscription was still running.
+
+    This way, a scheduled end is no surprise later.
+    """
     end = known.paid_through if known.status is Status.ENDED else known.ends_at
     return min(now, end - 1) if end else now

@@ -1,4 +1,4 @@
-"""Compares everything with the provider and with Discord, so that missed changes are repaired."""
+"""Compares everything with the providers and with Discord, so that missed changes are repaired."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LIVING_AT_ONCE = 1_000
 
 
 async def sweep(ports: Ports) -> list[str]:
-    """Compare every provider and all members' roles once; returns the errors as sentences.
+    """Compare every provider and all members' roles once; return the errors as sentences.
 
     A subscription that a provider does not list stays as it is: an error or an empty list ends nobody's
     access. If nothing changed, a sweep costs the providers' list calls and no call to Discord.
@@ -51,7 +51,10 @@ async def sweep(ports: Ports) -> list[str]:
 
 
 async def _try_at(ports: Ports, provider: Provider) -> tuple[str, bool]:
-    """Sweep one provider; returns why it failed, empty if it succeeded, and whether a round is complete."""
+    """Sweep one provider; return why it failed, and whether a round is complete.
+
+    The reason is empty if the sweep succeeded. Raises LedgerError, but no other error.
+    """
     try:
         return "", await _sweep_at(ports, provider)
     except LedgerError:
@@ -66,7 +69,7 @@ async def _try_at(ports: Ports, provider: Provider) -> tuple[str, bool]:
 async def _note(ports: Ports, provider: Provider, why: str, *, whole: bool) -> None:
     """Record the result for /readyz and /metrics.
 
-    If sweeps have failed for long, tell whoever runs the bot once.
+    If sweeps have been failing for long, report it once to whoever runs the bot.
     """
     before, now = await load_sweep(ports.ledger, provider), ports.now()
     state = SweepState(good_at=now if whole else before.good_at)
@@ -81,10 +84,10 @@ async def _note(ports: Ports, provider: Provider, why: str, *, whole: bool) -> N
 
 
 async def _sweep_at(ports: Ports, provider: Provider) -> bool:
-    """Sweep one provider; True if a round over its subscriptions is complete.
+    """Sweep one provider; return True if a round over its subscriptions is complete.
 
-    If a restored ledger has subscriptions on hold, disputes come first: a member who has disputed a
-    payment since the backup must not get the roles back before the dispute is known.
+    If a restored ledger has subscriptions on hold, disputes come first: a member who has disputed a payment
+    since the backup must not get the roles back before the dispute is known.
     """
     home = (provider.name, provider.account)
     if not await ports.ledger.load_unswept(*home):
@@ -107,12 +110,12 @@ async def _sweep_at(ports: Ports, provider: Provider) -> bool:
 
 
 async def sweep_provider(ports: Ports, provider: Provider, *, unasked: bool = False) -> bool:
-    """Check every subscription of the provider that is ours or pays for a plan sold here. False if that takes
-    longer than the interval between two sweeps; the next sweep continues there.
+    """Check every subscription of the provider that belongs to Dues or pays for a plan sold here.
 
-    A list is outdated by the time it is read to its end, so subscriptions that differ from it are fetched
-    again; only unknown ones are recorded from the list itself. `unasked`: subscriptions that it shows
-    unchanged are no longer on hold.
+    Returns False if that takes longer than the interval between two sweeps; the next sweep continues there.
+    By the time a list has been read to its end, it is outdated, so subscriptions that differ from it are
+    fetched again; only unknown ones are recorded from the list itself. `unasked`: subscriptions that the list
+    shows as unchanged are no longer on hold.
     """
     begun, where = ports.now(), f"{provider.name}:{provider.account}"
     ids: list[str] = []
@@ -148,9 +151,11 @@ async def sweep_provider(ports: Ports, provider: Provider, *, unasked: bool = Fa
 
 
 async def _find_paid(ports: Ports, provider: Provider, name: str) -> list[str] | None:
-    """Ids of unknown subscriptions that were paid since the last full sweep; in a new ledger, as far back
-    as the provider reports. None if it does not report payments; then their next notification reveals
-    them."""
+    """Return the ids of unknown subscriptions that were paid since the last full sweep.
+
+    In a new ledger, the search goes back as far as the provider reports. Returns None if the provider does
+    not report payments; in that case the next notification about a subscription reveals it.
+    """
     since = int(await ports.ledger.load_value(name) or 0)
     try:
         found = [one async for one in provider.list_paid(since)]
@@ -162,7 +167,7 @@ async def _find_paid(ports: Ports, provider: Provider, name: str) -> list[str] |
 
 
 async def _together(listing: AsyncIterator[Subscription]) -> AsyncIterator[list[Subscription]]:
-    """Groups of listed subscriptions, including those listed before an error."""
+    """Yield groups of listed subscriptions, including those listed before an error."""
     held: list[Subscription] = []
     try:
         async for subscription in listing:
@@ -186,10 +191,10 @@ async def _compare(
     *,
     unasked: bool,
 ) -> list[SubscriptionKey]:
-    """The keys of subscriptions that are unchanged.
+    """Compare listed subscriptions with the ledger; return the keys of the unchanged ones.
 
-    An overdue one in a restored ledger never counts as unchanged, because a list does not show whether it
-    is the same debt.
+    New subscriptions are recorded, and changed ones are queued to be fetched. An overdue subscription in a
+    restored ledger never counts as unchanged, because a list does not show whether it is the same debt.
     """
     found = await ports.ledger.load_known(provider.name, provider.account, [one.key.id for one in listed])
     known = {one.subscription.key: one for one in found}
@@ -217,8 +222,10 @@ def _pays_for(subscription: Subscription, sold: Set[tuple[str, str, str]]) -> bo
 
 
 async def _look_for_missing(ports: Ports, provider: Provider, seen: Numbers) -> None:
-    """Queue recorded subscriptions that a complete list lacked, to be fetched by id; missing from the list
-    alone ends nothing."""
+    """Queue recorded subscriptions that a complete list lacked, to be fetched by id.
+
+    Being absent from the list ends nothing by itself.
+    """
     after: int | None = 0
     while after is not None:
         living = await ports.ledger.load_living(provider.name, provider.account, after, LIVING_AT_ONCE)
@@ -229,9 +236,9 @@ async def _look_for_missing(ports: Ports, provider: Provider, seen: Numbers) -> 
 
 
 async def sweep_disputes(ports: Ports, provider: Provider) -> None:
-    """Fetch every dispute whose state differs from the ledger.
+    """Fetch every dispute whose state differs from the one in the ledger.
 
-    Skip disputes that cannot be fetched; stop if the provider does not answer.
+    Disputes that cannot be fetched are skipped. Raises ProviderUnavailable if the provider does not answer.
     """
     async for dispute_id, state in provider.list_disputes():
         known = await ports.ledger.load_dispute(provider.name, provider.account, dispute_id)
@@ -247,8 +254,10 @@ async def sweep_disputes(ports: Ports, provider: Provider) -> None:
 
 
 async def _load_to_look_up(ports: Ports, provider: Provider, name: str) -> list[str]:
-    """Ids to look up, including pages on which somebody may have agreed since the last full sweep or
-    shortly before."""
+    """Load the ids to look up at a provider that does not list all subscriptions.
+
+    They include pages on which somebody may have agreed since the last full sweep or shortly before.
+    """
     last = int(await ports.ledger.load_value(name) or 0)
     home = (provider.name, provider.account)
     load = partial(ports.ledger.load_to_look_up, *home, last - FINDS_ITS_PAYER)
@@ -267,8 +276,11 @@ async def _record_new(ports: Ports, provider: Provider, listed: Subscription) ->
 async def _needs_look(
     ports: Ports, provider: Provider, known: RecordedSubscription, listed: Subscription
 ) -> bool:
-    """True if the subscription changed, its owner may now be found or written to the provider, or its
-    renewal should have been stopped."""
+    """Return True if the subscription has to be fetched.
+
+    It has changed, its owner may now be found or written to the provider, or its renewal should have been
+    stopped.
+    """
     ours = known.subscription
     if _facts(ours) != _facts(listed):
         return True
@@ -281,6 +293,9 @@ async def _needs_look(
 
 
 def _facts(sub: Subscription) -> tuple[object, ...]:
-    """The facts that only the provider decides; the ledger completes the others with what it saw before."""
+    """Return the facts that only the provider decides.
+
+    The ledger completes the others with what it saw before.
+    """
     times = (sub.period_start, sub.period_end, sub.ends_at, sub.ended_at, sub.trial_end, sub.paid_through)
     return (sub.customer_id, sub.status, sub.provider_status, sub.items, sub.terms, *times)

@@ -1,7 +1,7 @@
-"""One round over all subscriptions of a provider: how far it has come, and how long rounds take.
+"""Tracks one round over all subscriptions of a provider: its progress, and how long rounds take.
 
-A round that fits into the interval between two sweeps is made at once. A longer one stops at the end of the
-interval, and the next sweep continues it, also after a restart.
+A round that fits into the interval between two sweeps is made in one go. A longer one stops at the end of the
+interval, and the next sweep continues it, even after a restart.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ _TOGETHER = 100
 
 
 class Numbers:
-    """A compact set of positive integers, one bit each: a set of a million string ids takes 100 MB."""
+    """A compact set of positive integers, one bit each.
+
+    For comparison, a set of a million string ids takes 100 MB.
+    """
 
     def __init__(self, text: str = "") -> None:
         self._bits = bytearray(zlib.decompress(b64decode(text)) if text else b"")
@@ -46,17 +49,17 @@ class Numbers:
         return byte < len(self._bits) and bool(self._bits[byte] >> bit & 1)
 
     def text(self) -> str:
-        """For the ledger; the constructor reads it."""
+        """Return the set as text for the ledger, which the constructor reads."""
         return b64encode(zlib.compress(self._bits)).decode()
 
 
 @dataclass(slots=True)
 class Round:
-    """`begun`: in unix seconds.
+    """A round over all subscriptions of a provider, complete or not.
 
-    `ended`: it lists ended subscriptions too. `after`: the id of the last subscription that was compared,
-    '' at the start. `seen`: ledger numbers of what was listed. `took`: seconds of earlier sweeps; the
-    present one began at `_from`, on the event loop's clock.
+    `begun`: in unix seconds. `ended`: the round lists ended subscriptions too. `after`: the id of the last
+    subscription that was compared, '' at the start. `seen`: ledger numbers of the listed subscriptions.
+    `took`: seconds spent by earlier sweeps; the present one began at `_from`, on the event loop's clock.
     """
 
     begun: int
@@ -77,15 +80,15 @@ class Round:
         return asyncio.get_running_loop().time() - self._from
 
     def is_over_budget(self, interval: float) -> bool:
-        """True if this sweep has worked on it for a whole interval."""
+        """Return True if this sweep has worked on the round for `interval` seconds."""
         return self._here >= interval
 
     def is_to_save(self) -> bool:
-        """True if it is long enough to be resumed, and was not saved lately."""
+        """Return True if the round is long enough to be worth resuming, and was not saved recently."""
         return self.seconds >= RESUMES_AFTER and self._here - self._saved_at >= SAVED_EVERY
 
     async def save(self, ledger: Values, provider: Provider) -> None:
-        """Keep it for the next sweep or the next process."""
+        """Save the round for the next sweep or the next process."""
         self._saved_at = self._here
         facts = {
             "begun": self.begun,
@@ -99,22 +102,26 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class RoundTime:
-    """`seconds`: how long the last complete round took, None before the first; `whole`: the last one that
-    listed ended subscriptions too. `begun`: when the round began that is not complete yet, in unix seconds;
-    None if there is none."""
+    """How long the rounds over a provider's subscriptions take.
+
+    `seconds`: duration of the last complete round, None before the first; `whole`: duration of the last one
+    that listed ended subscriptions too. `begun`: when the unfinished round began, in unix seconds; None if
+    there is none.
+    """
 
     seconds: float | None
     whole: float | None
     begun: int | None
 
     def is_long(self, interval: float) -> bool:
-        """True if whole rounds do not fit into the interval between two sweeps."""
+        """Return True if whole rounds do not fit into the `interval` between two sweeps, in seconds."""
         return self.begun is not None or (self.whole or 0.0) > interval
 
     def text(self, title: str, interval: float) -> Text | None:
-        """For the owner: how long a round over the provider of that title takes.
+        """Return how long a round over this provider takes, as text for the owner.
 
-        None if it is short, or if nothing is known.
+        `title`: the provider's title. `interval`: seconds between two sweeps. Returns None if rounds are
+        short, or nothing is known.
         """
         if self.seconds is None:
             since = None if self.begun is None else Moment(self.begun)
@@ -134,10 +141,10 @@ async def load_round_time(ledger: Values, provider: Provider) -> RoundTime:
 
 
 async def begin_round(ports: Ports, provider: Provider, *, whole: bool) -> Round:
-    """The round that was left unfinished, or a new one.
+    """Return the round that was left unfinished, or a new one.
 
-    While rounds fit into the interval, each lists ended subscriptions too. Longer ones do so once a week,
-    because the list of the ended grows for ever; and always if `whole`.
+    While rounds fit into the interval, each lists ended subscriptions too. Longer ones do so only once a
+    week, because the list of ended subscriptions keeps growing. With `whole`, a new round always does.
     """
     kept = await ports.ledger.load_value(_named("round", provider))
     time, now = await load_round_time(ports.ledger, provider), ports.now()
@@ -162,14 +169,16 @@ async def finish_round(ports: Ports, provider: Provider, done: Round) -> None:
 
 
 async def forget_round(ledger: Values, provider: Provider) -> None:
-    """Let the next round start over."""
+    """Discard the unfinished round, so that the next sweep starts over."""
     if await ledger.load_value(_named("round", provider)):
         await ledger.record_value(_named("round", provider), "")
 
 
 async def _follow_events(ports: Ports, provider: Provider) -> None:
-    """Store the events that the provider lists since the last sweep, as if it had sent them: a long round
-    comes to each subscription too seldom to notice a lost notification in time."""
+    """Store the events that the provider lists since the last sweep, as if it had sent them.
+
+    A long round reaches each subscription too seldom to notice a lost notification in time.
+    """
     name, now = _named("followed", provider), ports.now()
     since = int(await ports.ledger.load_value(name) or now - ports.sync_interval) - _ON_THE_WAY
     held: list[Event] = []

@@ -54,7 +54,7 @@ REFUSED_REST = 86_400
 
 
 def names_subscription(event: Event) -> bool:
-    """True if the event itself names its subscription."""
+    """Return True if the event itself names its subscription."""
     return event.subject is not None and event.subject.kind == "subscription"
 
 
@@ -72,7 +72,7 @@ async def locate_events(ports: Ports, events: Sequence[Event]) -> WorkOutcome:
 async def locate_event(ports: Ports, event: Event) -> WorkOutcome | None:
     """Queue the subscriptions that an event is about.
 
-    A failure postpones the event; only then is there an outcome to log.
+    A failure postpones the event; only in that case is an outcome to log returned.
     """
     try:
         keys = await _located(ports, event)
@@ -118,7 +118,10 @@ async def _located(ports: Ports, event: Event) -> list[SubscriptionKey]:
 
 
 async def record_dispute(ports: Ports, provider: Provider, dispute_id: str, evidence: str) -> None:
-    """Fetch one dispute and its subscription, and record both."""
+    """Fetch one dispute and its subscription, and record both.
+
+    Raises ProviderError if either cannot be fetched.
+    """
     where = (provider.name, provider.account)
     async with ports.locks.lock(("dispute", *where, dispute_id)):
         subscription_id, state = await provider.fetch_dispute(dispute_id)
@@ -148,8 +151,10 @@ async def _record_disputed(ports: Ports, provider: Provider, dispute: Dispute, e
 
 
 async def _disputed(ports: Ports, synced: SyncResult, dispute_id: str) -> SyncResult:
-    """Add the consequences of a dispute: notices to the admins and the member, and the end of the billing
-    if it was lost."""
+    """Add the consequences of a dispute to the result.
+
+    These are notices to the admins and the member, and the end of the billing if the dispute was lost.
+    """
     snapshot = synced.snapshot
     if snapshot is None or snapshot.binding is None:
         return synced
@@ -168,7 +173,7 @@ async def _disputed(ports: Ports, synced: SyncResult, dispute_id: str) -> SyncRe
 
 
 def _stop_lost(key: SubscriptionKey, dispute_id: str, now: int) -> Intent:
-    """An intent to stop billing for a subscription that no longer gives access."""
+    """Return an intent to stop billing for a subscription that no longer gives access."""
     reason = "history.dispute_lost"
     return Intent(f"lost-{dispute_id}", IntentKind.CANCEL_NOW, key, RULE, reason, now, next_attempt_at=now)
 
@@ -202,9 +207,9 @@ async def sync_subscription(ports: Ports, stale: StaleSubscription) -> WorkOutco
 async def record_listed(
     ports: Ports, provider: Provider, stale: StaleSubscription, snapshot: Subscription, at: int
 ) -> None:
-    """Record a stale subscription as the provider's list showed it at this moment.
+    """Record a stale subscription as the provider's list showed it at the moment `at`, in unix seconds.
 
-    The caller has made sure that nobody else has fetched it since.
+    The caller must make sure that nobody else has fetched it since.
     """
     async with ports.locks.lock(stale.key):
         found = await _conclude(ports, provider, snapshot, "provider", "fetched", stale.evidence)
@@ -230,10 +235,9 @@ async def _gives_up(ports: Ports, stale: StaleSubscription, error: ProviderError
 async def record_snapshot(
     ports: Ports, provider: Provider, snapshot: Subscription, who: str, why: str, evidence: str
 ) -> bool:
-    """Record a snapshot that was fetched for a reason other than an event; returns True if it changed
-    anything.
+    """Record a snapshot fetched for a reason other than an event; return True if it changed anything.
 
-    The caller holds the subscription's lock.
+    The caller must hold the subscription's lock.
     """
     synced = await _conclude(ports, provider, snapshot, who, why, evidence)
     changed = await ports.ledger.record_synced(synced)
@@ -280,7 +284,7 @@ async def _conclude(
 
 
 def _begins(ports: Ports, known: Subscription | None, snapshot: Subscription) -> bool:
-    """True if the subscription gives access and was not known as this member's active one before."""
+    """Return True if the subscription now gives access and was not an active one of this member before."""
     new = known is None or known.binding is None or known.status is Status.PENDING
     return new and decide_right(snapshot, ports.now(), ports.grace) is not None
 
@@ -312,7 +316,10 @@ def _unmapped(
 
 
 async def _stop_blocked(ports: Ports, snapshot: Subscription, block: Override) -> tuple[Intent, ...]:
-    """Stop the renewal of a revoked subscription, even if it was resumed at the provider."""
+    """Return an intent to stop the renewal of a revoked subscription, even one resumed at the provider.
+
+    Empty if it does not renew, or if an earlier request still stops it.
+    """
     if not snapshot.renews:
         return ()
     now = ports.now()
@@ -332,7 +339,10 @@ async def _stop_blocked(ports: Ports, snapshot: Subscription, block: Override) -
 
 
 def _still_stops(intent: Intent, now: int) -> bool:
-    """True if the cancellation is pending, or was refused so recently that the answer would be the same."""
+    """Return True if the intent is a cancellation that is pending, or was refused only recently.
+
+    If it was refused recently, a new one would be refused too.
+    """
     if intent.kind not in (IntentKind.CANCEL_AT_PERIOD_END, IntentKind.CANCEL_NOW):
         return False
     rests = intent.state is IntentState.FAILED and intent.next_attempt_at + REFUSED_REST > now

@@ -1,7 +1,7 @@
-"""Fetches subscriptions by page where many wait: a page of the provider's list holds a hundred of them.
+"""Fetches subscriptions from the provider's list where many are waiting; one page contains a hundred.
 
-After an outage, or when many renew at the same hour, one call for each would take as long as the provider's
-rate limit lets it.
+After an outage, or when many renew in the same hour, one call for each would take as long as the provider's
+rate limit makes it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FETCHED_ALONE = (Status.PENDING, Status.PAST_DUE, Status.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Many subscriptions of one account that are due, and the part of its list that has them."""
+    """Many subscriptions of one account that are due, and the part of its list that contains them."""
 
     provider: Provider
     priority: ClassVar = Priority.ROUTINE
@@ -38,12 +38,12 @@ class Backlog:
 
     @property
     def key(self) -> tuple[str, str]:
-        """One reading of each account's list at a time."""
+        """The provider and account, whose list is read only once at a time."""
         return (self.provider.name, self.provider.account)
 
 
 async def find_backlogs(ports: Ports, at: int) -> list[Backlog]:
-    """The accounts whose list is worth reading."""
+    """Return a backlog for each account whose list is worth reading, because many subscriptions are due."""
     found = []
     for provider in ports.providers.values():
         if provider.lists_all:
@@ -56,12 +56,11 @@ async def find_backlogs(ports: Ports, at: int) -> list[Backlog]:
 
 
 async def sync_listed(ports: Ports, backlog: Backlog) -> tuple[WorkOutcome, bool]:
-    """Read the list, and record what is due as of the moment at which the reading began.
+    """Read the list, and record the due subscriptions as of the moment at which the reading began.
 
-    False if the list brought too little.
-
-    Any subscription that somebody else may have fetched since then is left to be fetched by itself, because
-    the ledger may know more than the list.
+    Returns the outcome, and False if the list contained too few of them. A subscription that somebody else
+    may have fetched since then is left to be fetched individually, because the ledger may be newer than the
+    list.
     """
     waiting, listed, begun, done, worth = dict(backlog.stale), 0, ports.now(), 0, False
     held: list[tuple[StaleSubscription, Subscription]] = []

@@ -1,4 +1,4 @@
-"""Tells admins about sales, cancellations and failed payments, if they asked for it, several at a time."""
+"""Notifies admins who asked for it about sales, cancellations and failed payments, several at a time."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ CURSOR = "sales_news"  # the name of the last sequence read
 
 
 async def tell_sales(ports: Ports) -> bool:
-    """Queue notices about the next events of the outbox. Returns True if there may be more.
+    """Queue notices about the next events of the outbox; return True if there may be more.
 
-    The cursor moves on after the notices are recorded. After a crash between the two, the same notices are
+    The cursor advances after the notices are recorded. After a crash between the two, the same notices are
     recorded again, under keys that are already known.
     """
     events = await ports.ledger.load_outbox(int(await ports.ledger.load_value(CURSOR) or 0), AT_ONCE)

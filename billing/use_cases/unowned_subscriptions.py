@@ -1,5 +1,7 @@
-"""Running subscriptions on the prices of a server that belong to no known member: from before Dues,
-created by hand, or bought in a way that does not show the buyer."""
+"""Finds and reports running subscriptions on a server's prices that belong to no known member.
+
+They are from before Dues, were created manually, or were bought in a way that does not show the buyer.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,10 @@ SUBSCRIPTIONS_SHOWN = 1_000
 
 
 async def load_nobodys(ledger: Ledger, provider: Provider, guild_id: int) -> list[Subscription]:
-    """Up to a thousand subscriptions without owner on this server's prices, including plans no longer on
-    sale."""
+    """Load up to a thousand subscriptions without an owner on this server's prices.
+
+    Prices of plans that are no longer on sale are included.
+    """
     sales = [sale.id async for sale in _sold_in(ledger, provider, guild_id)]
     home = (provider.name, provider.account)
     found = await ledger.load_unbound(*home, sales, 0, SUBSCRIPTIONS_SHOWN) if sales else []
@@ -47,8 +51,10 @@ def _every_sale(ledger: Ledger, provider: Provider) -> AsyncIterator[UnboundSale
 async def find_nobodys(
     ledger: Ledger, providers: Iterable[Provider], guild_id: int, *, owner: bool
 ) -> list[Finding]:
-    """Findings with the number of such subscriptions at each provider, for those who may know. `owner`:
-    the application's owner asks."""
+    """Return findings with the number of subscriptions without an owner at each provider.
+
+    `owner`: the application's owner asks. If servers share the account, nobody else may know the number.
+    """
     found = []
     for provider in providers:
         sellers = await load_sellers(ledger, provider.name, provider.account)
@@ -62,8 +68,10 @@ async def find_nobodys(
 
 
 async def tell_nobodys(ports: Ports, provider: Provider) -> None:
-    """Send one notice per server and account: to its admins, or to the application's owner and team if
-    servers share the account."""
+    """Send one notice per server and account about running subscriptions without an owner.
+
+    It goes to the server's admins, or to the application's owner and team if servers share the account.
+    """
     counts = await _count_nobodys(ports.ledger, provider)
     shared = len(await load_sellers(ports.ledger, provider.name, provider.account)) > 1
     for guild_id in filter(ports.roles.is_in, counts):
@@ -72,7 +80,7 @@ async def tell_nobodys(ports: Ports, provider: Provider) -> None:
 
 
 async def _count_nobodys(ledger: Ledger, provider: Provider) -> Counter[int]:
-    """The number of running subscriptions without owner that each server sells."""
+    """Count, for each server, the running subscriptions without an owner on its prices."""
     counts: Counter[int] = Counter()
     after = 0
     while sales := await ledger.load_unbound_sales(provider.name, provider.account, after, AT_ONCE):
@@ -86,7 +94,7 @@ async def _count_nobodys(ledger: Ledger, provider: Provider) -> Counter[int]:
 
 
 async def _load_servers(ledger: Ledger, prices: Iterable[Price]) -> defaultdict[tuple[str, ...], set[int]]:
-    """The servers that sell these prices or their products, by `_names`."""
+    """Load the ids of the servers that sell these prices or their products, by the keys from `_names`."""
     servers: defaultdict[tuple[str, ...], set[int]] = defaultdict(set)
     load = partial(ledger.load_plans_of, list({price.key: price for price in prices}.values()))
     async for plan in every(load, 0, attrgetter("id"), PLANS_AT_ONCE):
@@ -97,7 +105,7 @@ async def _load_servers(ledger: Ledger, prices: Iterable[Price]) -> defaultdict[
 
 
 def _names(price: Price) -> tuple[tuple[str, ...], ...]:
-    """The keys under which plans can sell a price: its own, and that of its product."""
+    """Return the keys under which plans can sell a price: its own, and that of its product."""
     return price.key, ("product", price.provider, price.account, price.product_id)
 
 

@@ -16,9 +16,11 @@ UNREADABLE_TRIES = 8
 
 
 async def give_up_unparsable(ports: Ports, stale: StaleSubscription, error: ProviderMisread) -> bool:
-    """True when retrying should stop: after some attempts, if the ledger and its checkout show that the
-    subscription has no owner and is not sold here. If it belongs to a member, the admins are told and
-    retrying goes on."""
+    """Return True if retrying should stop, because the subscription has no owner and is not sold here.
+
+    This is decided after some attempts, from the ledger and the checkout. If the subscription belongs to a
+    member, the admins are notified and retrying goes on.
+    """
     if stale.attempts < UNREADABLE_TRIES:
         return False
     try:
@@ -35,7 +37,10 @@ async def give_up_unparsable(ports: Ports, stale: StaleSubscription, error: Prov
 
 
 async def _fetch_owner(ports: Ports, key: SubscriptionKey) -> Binding | None:
-    """The owner of the subscription, or who would own it once it can be parsed; None if there is none."""
+    """Return the subscription's owner, or the member who would own it once it can be parsed; None if neither.
+
+    Raises ProviderError if its checkout cannot be fetched.
+    """
     known = await ports.ledger.load_subscription(key)
     if known is not None:
         return known.binding

@@ -1,4 +1,4 @@
-"""Notices about payments that need action: paid although blocked, or paid twice."""
+"""Builds notices about payments that need action: paid although blocked, or paid twice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHARGED = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE)
 def paid_while_blocked(
     snapshot: Subscription, binding: Binding, block: Override | None, now: int
 ) -> tuple[Notice, ...]:
-    """Notices that a member paid, on a page opened earlier, for something that an admin has revoked.
+    """Return notices that a member paid, on a page opened earlier, for something that an admin has revoked.
 
     The admins decide what to do.
     """
@@ -37,9 +37,10 @@ def paid_while_blocked(
 def paid_twice(
     state: MemberState, known: Subscription | None, snapshot: Subscription, binding: Binding, now: int
 ) -> list[Notice]:
-    """Notices that two subscriptions renew for the same plan in the same server.
+    """Return notices that two subscriptions renew for the same plan in the same server.
 
-    Only a change since the subscription was `known` can have created the pair.
+    Empty if nothing relevant has changed since the subscription was `known`, because only a change can have
+    created the pair.
     """
     if not _is_charged(snapshot):
         return []

@@ -26,7 +26,7 @@ MOST = 1_000  # events read in one check; the first missing ones suffice
 
 
 async def watch_arrivals(ports: Ports) -> None:
-    """Check the arrivals of every provider whenever needed; runs until cancelled."""
+    """Check the arrivals of every provider whenever needed, until cancelled."""
     for provider in ports.providers.values():
         await _recall(ports, provider)
     while True:
@@ -57,7 +57,10 @@ async def _rest(ports: Ports, seconds: float) -> None:
 
 
 async def look_at_arrivals(ports: Ports, provider: Provider) -> float:
-    """Ask the provider if a question is due; returns the seconds until the next check."""
+    """Ask the provider about missing notifications if that is due.
+
+    Returns the seconds until the next check.
+    """
     arrival, now = ports.arrivals.of(provider.name), ports.clock.now()
     if arrival.lost_since is None and now >= arrival.told_at():
         _declare(ports, provider, arrival)
@@ -85,7 +88,7 @@ async def _ask(ports: Ports, provider: Provider, arrival: Arrival) -> None:
 
 
 async def _missing(ports: Ports, provider: Provider, arrival: Arrival) -> AsyncIterator[Event]:
-    """Events that should have arrived and did not."""
+    """Yield events that should have arrived but did not."""
     earliest = min(arrival.counts_from, arrival.before[0] if arrival.before else math.inf)
     listed, seen = provider.list_events(int(earliest), f"{ports.public_url}/webhooks/{provider.name}"), 0
     async for some in _grouped(listed):
@@ -111,7 +114,7 @@ async def _grouped(listed: AsyncIterator[Event]) -> AsyncIterator[list[Event]]:
 
 
 def _declare(ports: Ports, provider: Provider, arrival: Arrival) -> None:
-    """Record that a fault begins."""
+    """Record that a fault has begun."""
     arrival.lost_since, arrival.lost_refused = ports.now(), arrival.refused > 0
     if arrival.lost_refused:
         log.error("The bot refuses genuine notifications from %s", provider.title)
@@ -120,15 +123,20 @@ def _declare(ports: Ports, provider: Provider, arrival: Arrival) -> None:
 
 
 async def _tell(ports: Ports, provider: Provider, since: int, *, refused: bool) -> bool:
-    """Report the fault, at most once a day if it comes and goes; False if it must be reported later."""
+    """Report the fault, at most once a day if it comes and goes.
+
+    Returns False if it must be reported later.
+    """
     sellers = await load_sellers(ports.ledger, provider.name, provider.account)
     name = f"unheard:{provider.name}:{provider.account}:{since // 86_400}"
     return await tell_operators(ports, name, Unheard(provider.name, refused=refused), sellers)
 
 
 async def _recall(ports: Ports, provider: Provider) -> None:
-    """Restore the state that an earlier process stored, unless the setup has changed since or a
-    notification has arrived."""
+    """Restore the state that an earlier process stored.
+
+    It is ignored if the setup has changed since, or a notification has arrived.
+    """
     kept, arrival = await _load_kept(ports.ledger, provider), ports.arrivals.of(provider.name)
     if kept is not None and arrival.accepted_at < arrival.since:
         arrival.before = (float(kept[0]), float(kept[1]))
@@ -136,13 +144,13 @@ async def _recall(ports: Ports, provider: Provider) -> None:
 
 
 async def _load_kept(ledger: Values, provider: Provider) -> list[int] | None:
-    """The values that `_keep` stored; None if there are none or they belong to another setup."""
+    """Load the values that `_keep` stored; None if there are none or they belong to another setup."""
     kept = (await ledger.load_value(_name(provider)) or "").split()
     return [*map(int, kept[1:])] if len(kept) == 5 and kept[0] == provider.webhook_print else None
 
 
 async def find_kept(ledger: Values, provider: Provider) -> list[Finding]:
-    """The fault that the ledger shows while no bot runs, with its start."""
+    """Return the fault that the ledger shows while no bot runs, with its start; empty if there is none."""
     kept = await _load_kept(ledger, provider)
     if kept is None or not kept[2]:
         return []
@@ -152,8 +160,10 @@ async def find_kept(ledger: Values, provider: Provider) -> list[Finding]:
 
 
 async def _keep(ports: Ports, provider: Provider, arrival: Arrival) -> None:
-    """Store the state for the next process: when this one listened and missed something, and since when
-    nothing arrives. A refusal alone stores nothing."""
+    """Store the state for the next process if notifications are or may be missing.
+
+    The state says when this process listened, and since when nothing arrives. A refusal alone stores nothing.
+    """
     doubt = arrival.lost_since is not None or arrival.young or arrival.sold is not None
     listened = (math.ceil(arrival.counts_from), ports.now()) if arrival.since < math.inf else (0, 0)
     lost = (arrival.lost_since or 0, int(arrival.lost_refused))
@@ -168,8 +178,10 @@ def _name(provider: Provider) -> str:
 
 
 def finding_of(provider: Provider, arrival: Arrival) -> Finding | None:
-    """The finding for /doctor: genuine notifications do not arrive, or how many requests were refused,
-    which proves nothing."""
+    """Return the finding for /doctor about the arrival of notifications; None if all is well.
+
+    Either genuine notifications do not arrive, or a number of requests were refused, which proves nothing.
+    """
     if arrival.lost_since is not None:
         return provider.unheard(refused=arrival.lost_refused)
     if not arrival.refused:

@@ -11,13 +11,15 @@ LIVE = (IntentState.DONE, IntentState.PENDING)
 
 
 def is_of_admins(intent: Intent) -> bool:
-    """True if a revocation or its undoing created the intent; such ids contain the decision and the
-    subscription."""
+    """Return True if a revocation, or undoing one, created the intent.
+
+    The ids of such intents contain the decision and the subscription.
+    """
     return f"-{intent.key.id}-" in intent.id
 
 
 def stopped_by_admins(subscription: Subscription, intents: Sequence[Intent]) -> bool:
-    """True if the subscription has not ended and only a revocation stopped its renewal.
+    """Return True if the subscription has not ended and only a revocation stopped its renewal.
 
     `intents`: newest first.
     """
@@ -28,8 +30,11 @@ def stopped_by_admins(subscription: Subscription, intents: Sequence[Intent]) -> 
 
 
 def wants_out(intents: Sequence[Intent]) -> bool:
-    """True if the member's own last request was to cancel, and an admin's cancellation replaced it or was
-    already in force. `intents`: newest first."""
+    """Return True if the member's own last request was to cancel, and it still counts.
+
+    It does if the admins' cancellation came earlier or replaced it, or if it is still pending. `intents`:
+    newest first.
+    """
     own = next((i for i in intents if not is_of_admins(i) and i.receipt), None)
     if own is None or own.kind is IntentKind.RESUME:
         return False

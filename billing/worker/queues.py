@@ -1,4 +1,4 @@
-"""The queues of open work in the ledger: how each loads its items, works on one, and puts one off."""
+"""Defines the queues of open work in the ledger: how each loads, handles and postpones its items."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _Key = Callable[[Any], Hashable]
 
 @dataclass(frozen=True)
 class WorkQueue:
-    """One kind of work: where it waits, how one item is handled, and how many run at a time (`width`).
+    """One kind of work: how its items are loaded, handled and postponed.
 
-    `priority`: how urgent its calls to a provider are, unless an item has a priority of its own.
-    `key`: items with equal keys never run at the same time; an item in progress is not taken up again.
-    `postpone`: moves an item that failed, with the reason, behind the others.
+    `width`: how many items run at a time. `priority`: how urgent its calls to a provider are, unless an item
+    has a priority of its own. `key`: items with equal keys never run at the same time, and an item in
+    progress is not started again. `postpone`: moves a failed item behind the others, recording the reason.
     """
 
     name: QueueName
@@ -49,7 +49,7 @@ class WorkQueue:
 
 
 def work_queues(ports: Ports) -> list[WorkQueue]:
-    """All queues, from stored events to roles and notices."""
+    """Return all queues, from stored events to roles and notices."""
 
     def queue(
         name: QueueName,
@@ -85,7 +85,7 @@ def work_queues(ports: Ports) -> list[WorkQueue]:
 
 
 def ids_of(item: object) -> Ids:
-    """The ids of a work item, for the log."""
+    """Return the ids of a work item, for the log. Raises TypeError for anything else."""
     match item:
         case Backlog():
             return {}
@@ -108,8 +108,8 @@ def ids_of(item: object) -> Ids:
 async def _load_events(ports: Ports, at: int, limit: int) -> list[list[Event]]:
     """Load pending events as work items.
 
-    Events that name their subscription need no call and form one item; every other event is an item of
-    its own.
+    Events that name their subscription need no call to the provider and form one item; every other event is
+    an item of its own.
     """
     events = await ports.ledger.load_pending_events(at, max(limit, LOCATED_AT_ONCE))
     named = [event for event in events if names_subscription(event)]
@@ -117,7 +117,11 @@ async def _load_events(ports: Ports, at: int, limit: int) -> list[list[Event]]:
 
 
 class _Stale:
-    """Subscriptions to fetch; and now and then accounts where so many are due that their list is read."""
+    """The queue of subscriptions to fetch.
+
+    From time to time, it adds the accounts where so many subscriptions are due that the provider's list is
+    read.
+    """
 
     def __init__(self, ports: Ports) -> None:
         self._ports, self._look_at = ports, 0
@@ -138,9 +142,9 @@ class _Stale:
 
 
 def _events_key(events: Sequence[Event]) -> Hashable:
-    """The key of an item of the events' queue.
+    """Return the key of an item of the events' queue.
 
-    Events of one dispute run one at a time, because the bot does not fetch its state again later.
+    Events of one dispute run one at a time, because the bot does not fetch the dispute's state again later.
     """
     event = events[0]
     if names_subscription(event):
@@ -152,7 +156,7 @@ def _events_key(events: Sequence[Event]) -> Hashable:
 async def _execute(ports: Ports, intent: Intent) -> WorkOutcome:
     """Execute an intent.
 
-    The log shows only its kind and state, because its reason is a person's own words.
+    The log shows only the intent's kind and state, because its reason is a person's own words.
     """
     done = await execute_intent(ports, intent)
     words = f"{done.kind}, {done.state}"
@@ -160,7 +164,7 @@ async def _execute(ports: Ports, intent: Intent) -> WorkOutcome:
 
 
 async def _postpone_events(ports: Ports, events: Sequence[Event], why: str) -> None:
-    """Postpone events; those that were located nevertheless stay unchanged."""
+    """Postpone events; any that were located despite the failure stay unchanged."""
     for event in events:
         at = next_try_by_age(event.occurred_at, ports.now())
         await ports.ledger.record_event_failed(event, why, at)

@@ -22,7 +22,7 @@ _Running = dict[Hashable, asyncio.Task[None]]
 class Worker:
     """Runs every queue and the schedule until it is closed.
 
-    `wake` signals that the ledger may hold new work. An error in one item is logged and holds up nothing
+    `wake` signals that the ledger may contain new work. An error in one item is logged and delays nothing
     else; the item stays in the ledger and is tried again.
     """
 
@@ -33,7 +33,10 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
 
     def wake(self) -> None:
-        """Let every queue and the timer look into the ledger. Call it on the event loop after any commit."""
+        """Make every queue and the timer check the ledger.
+
+        To be called on the event loop after any commit.
+        """
         for wake in self._wakes.values():
             wake.set()
         self._schedule.wake()
@@ -45,7 +48,7 @@ class Worker:
             self._tasks = [asyncio.create_task(run) for run in runs]
 
     async def close(self, patience: float) -> None:
-        """Stop taking up work and let running items finish, for at most `patience` real seconds."""
+        """Stop starting work and let running items finish, for at most `patience` real seconds."""
         if self._schedule.begun.is_set():
             await self._schedule.beat()
         for task in self._tasks:
@@ -72,7 +75,7 @@ class Worker:
         """Start items until the queue is full or nothing is waiting.
 
         An item that ends during the load may still be in its result, so items that were running before it are
-        skipped too; their end wakes the queue again.
+        skipped too; when they end, they wake the queue again.
         """
         if len(running) >= queue.width:
             return
@@ -113,8 +116,10 @@ class Worker:
         log.log(level, "%s: %s in %.1f ms", queue.name, outcome.words, took, extra=ids)
 
     async def _postpone(self, queue: WorkQueue, item: Any, why: str) -> WorkOutcome:
-        """Move a failed item behind the others, so that a few failing items cannot fill the queue for
-        good."""
+        """Move a failed item behind the others; return the outcome to log.
+
+        Otherwise, a few failing items could fill the queue permanently.
+        """
         outcome = put_off(why, getattr(item, "attempts", 0))
         try:
             await queue.postpone(item, outcome.words)

@@ -1,4 +1,4 @@
-"""Work that begins by the clock: the timer for what falls due, the sweep, and the look at prices."""
+"""Runs work that starts by the clock: the timer for due items, the sweep, and the price refresh."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ BEAT = 240.0  # seconds between two records in the ledger that it is in use
 
 
 class Schedule:
-    """Runs what begins by the clock.
+    """Runs the work that starts by the clock.
 
-    `begun` is set once the age of the ledger is known; no work starts before that. `changed` tells the
-    timer that something may fall due earlier.
+    `begun` is set once the age of the ledger is known; no work starts before that. `changed` informs the
+    timer that something may be due earlier.
     """
 
     def __init__(self, ports: Ports, sync_interval: float, wake_queues: Callable[[], None]) -> None:
@@ -50,7 +50,7 @@ class Schedule:
         self._news.set()
 
     def runs(self) -> list[Coroutine[Any, Any, None]]:
-        """One endless run for each kind of work."""
+        """Return one endless coroutine for each kind of work."""
         return [
             self._begin(),
             self._run_timer(),
@@ -83,8 +83,8 @@ class Schedule:
     async def _run_timer(self) -> None:
         """Queue members whose paid time ends, and wake the queues when a retry is due.
 
-        Runs at most once a second, the resolution of the ledger's times: nothing recorded within a second
-        falls due within it.
+        It runs at most once a second, the resolution of the ledger's times: nothing recorded within a second
+        is due within it.
         """
         await self.begun.wait()
         done = 0
@@ -104,7 +104,7 @@ class Schedule:
             await self._sleep(min(max(left, 0.0), LONGEST_WAIT))
 
     async def _sleep(self, seconds: float) -> None:
-        """Sleep until this time has passed or there is new work."""
+        """Sleep until this many seconds have passed or there is new work."""
         sleep = asyncio.ensure_future(self._ports.clock.sleep(seconds))
         changed = asyncio.ensure_future(self.changed.wait())
         try:
@@ -116,9 +116,9 @@ class Schedule:
     async def _run_sweeps(self) -> None:
         """Sweep at the start and then at the owner's interval; sooner after a sweep that failed.
 
-        At the start, retry everything that is waiting, because the program does not know what delayed it; and
-        again whenever every provider has answered. Leave out recent intents for which somebody may be
-        waiting.
+        Retry everything that is waiting at the start, because the program does not know what delayed it, and
+        again whenever every provider has answered. In the latter case, leave out recent intents for which
+        somebody may be waiting.
         """
         await self.begun.wait()
         await self._retry(patience=0)
@@ -141,7 +141,7 @@ class Schedule:
             await self._rest(rest)
 
     async def _rest(self, seconds: float) -> None:
-        """Sleep until the clock is `seconds` later, or has been set back to before the start."""
+        """Sleep until `seconds` have passed, or the clock has been set back to before the start."""
         clock, begun = self._ports.clock, self._ports.clock.now()
         while begun <= clock.now() < begun + seconds:
             await clock.sleep(min(LONGEST_WAIT, begun + seconds - clock.now()))
@@ -154,8 +154,10 @@ class Schedule:
             log.warning("retry: %s", error)
 
     async def _refresh_prices(self) -> None:
-        """Refresh prices at the start and then at the owner's interval, in case the notification of a changed
-        price was lost."""
+        """Refresh prices at the start and then at the owner's interval.
+
+        The notification of a changed price may have been lost.
+        """
         while True:
             try:
                 await refresh_prices(self._ports)
@@ -164,7 +166,7 @@ class Schedule:
             await self._rest(self._sync_interval)
 
     async def _tell_sales(self) -> None:
-        """Queue news about sales for admins who asked for it, together for what happens within seconds."""
+        """Queue news about sales for the admins who asked for it, combining what happened in the meantime."""
         await self.begun.wait()
         while True:
             self._news.clear()
