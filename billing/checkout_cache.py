@@ -39,7 +39,10 @@ class CheckoutCache:
         self._pages = {p: known for p, known in self._pages.items() if known[0] != checkout_id}
 
     def find(self, purpose: Hashable, at: int) -> tuple[str, PaymentPage] | None:
-        """Our checkout id and the page, if it is still valid at this moment (unix seconds)."""
+        """Return our checkout id and the page for a purpose; None if there is no valid page.
+
+        `at`: the moment at which the page has to be valid, in unix seconds.
+        """
         fresh = {p: known for p, known in self._pages.items() if (known[1].expires_at or FOR_EVER) > at}
         self._pages = fresh
         return fresh.get(purpose)

@@ -1,4 +1,4 @@
-"""Recent status checks of payment pages: repeated requests within a few seconds share one answer."""
+"""Recent status checks of payment pages, so that repeated requests within a few seconds share one answer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _MANY = 1_000
 class LookAnswer(Enum):
     """The status of a payment page.
 
-    `DONE`: something was agreed to and recorded; `OPEN`: nothing final yet; `UNSURE`: the provider did
-    not say.
+    `DONE`: the customer agreed to something, and it is recorded; `OPEN`: nothing is final yet; `UNSURE`: the
+    provider gave no clear answer.
     """
 
     DONE = "done"
@@ -23,7 +23,10 @@ class LookAnswer(Enum):
 
 
 class RecentLooks:
-    """Recent checks by checkout id. Kept in memory only, so each page may be checked again after a start."""
+    """Recent checks by checkout id.
+
+    Kept in memory only, so each page may be checked again after a restart.
+    """
 
     def __init__(self) -> None:
         self._taken: dict[str, tuple[float, asyncio.Task[LookAnswer]]] = {}
@@ -31,7 +34,7 @@ class RecentLooks:
     async def take(
         self, what: str, at: float, look: Callable[[], Coroutine[object, object, LookAnswer]]
     ) -> LookAnswer:
-        """Run a new check, or return the answer of the one started less than REST seconds ago."""
+        """Run a new check, or return the answer of one that started less than REST seconds ago."""
         known = self._taken.get(what)
         if known is None or at >= known[0] + REST:
             if len(self._taken) >= _MANY:

@@ -58,11 +58,11 @@ class DuesError(Exception):
 
 
 class PersonError(DuesError):
-    """Somebody asked for something that is not possible."""
+    """A person asked for something that is not possible; nothing is wrong with the program."""
 
 
 class NotFound(PersonError):
-    """The thing does not exist, or not for this person; the message does not reveal which."""
+    """The object does not exist or does not belong to this person; the message does not reveal which."""
 
 
 class NotAllowed(PersonError):
@@ -92,7 +92,7 @@ class Malformed(NotificationError):
 
 
 class ProviderError(DuesError):
-    """The payment provider could not do what it was asked to do."""
+    """The payment provider could not carry out a request."""
 
     user_message = Text("error.provider_failed")
 
@@ -100,7 +100,7 @@ class ProviderError(DuesError):
 class ProviderUnavailable(ProviderError):
     """The provider is down, slow or rate-limiting, or its answer was lost.
 
-    Only a fetch shows whether it acted.
+    Only a fetch shows whether the provider carried out the request.
     """
 
     retry = True
@@ -146,7 +146,7 @@ class ProviderMisread(ProviderError):
 
 
 class DiscordError(DuesError):
-    """Discord did not do what it was asked to do."""
+    """Discord did not carry out a request."""
 
 
 class DiscordUnavailable(DiscordError):
@@ -157,7 +157,7 @@ class DiscordUnavailable(DiscordError):
 
 
 class GuildOutage(DiscordUnavailable):
-    """This one server is down for everybody (Discord, 'Unavailable Guild Object')."""
+    """One server is down for everybody, while others work (Discord, 'Unavailable Guild Object')."""
 
 
 class MemberGone(DiscordError):
@@ -206,7 +206,10 @@ class MessagesClosed(DiscordError):
 
 
 class LedgerError(DuesError):
-    """The ledger could not do its work. `exit_code`: of a program that cannot start because of this."""
+    """The ledger could not do its work.
+
+    `exit_code`: the exit code of a program that cannot start because of this error.
+    """
 
     exit_code = 2
 
@@ -219,7 +222,7 @@ class LedgerUnavailable(LedgerError):
 
 
 class LedgerNoRoom(LedgerUnavailable):
-    """The disk is full, or has less free space than a copy of the ledger takes."""
+    """The disk is full, or has less free space than a copy of the ledger needs."""
 
     exit_code = 75
 

@@ -1,4 +1,4 @@
-"""Recognizing that the process has reached its limit of open files and connections."""
+"""Recognizes that the process has reached its limit of open files and connections."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RAISE_IT: LogWords = (
 
 
 def lacks_descriptors(error: BaseException | None) -> bool:
-    """True if this error, or one that caused it, is EMFILE or ENFILE of open(2)."""
+    """Return True if this error, or one that caused it, is EMFILE or ENFILE of open(2)."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
             return True
@@ -22,5 +22,5 @@ def lacks_descriptors(error: BaseException | None) -> bool:
 
 
 def kind_of(error: BaseException) -> LogWords:
-    """The name of a network error for the log, with the cure if the limit of open files caused it."""
+    """Return the name of a network error for the log, with the cure if the limit of open files caused it."""
     return type(error).__name__ + (f": {RAISE_IT}" if lacks_descriptors(error) else "")

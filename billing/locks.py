@@ -1,4 +1,4 @@
-"""Locks by key, so that a later fetch is also recorded later."""
+"""Locks by key, so that fetches of the same object are recorded in the order in which they were made."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class KeyedLocks:
 
     @contextmanager
     def watched(self) -> Iterator[set[Hashable]]:
-        """The keys whose lock somebody holds when the context begins, or asks for within it."""
+        """Collect the keys whose lock is held when the context begins or is requested within it."""
         seen = {key for key, lock in self._locks.items() if lock.locked()}
         self._watchers.append(seen)
         try:
@@ -30,10 +30,10 @@ class KeyedLocks:
             self._watchers = [one for one in self._watchers if one is not seen]
 
     def lock(self, key: Hashable) -> asyncio.Lock:
-        """The lock of this key, for `async with`.
+        """Return the lock of this key, for `async with`.
 
-        Never take it while holding another key's lock; the only exceptions are the lock of a
-        subscription while holding that of its dispute, or that of a server's import.
+        Never take it while holding another key's lock. The only exception: the lock of a subscription may be
+        taken while holding that of its dispute, or that of a server's import.
         """
         for seen in self._watchers:
             seen.add(key)

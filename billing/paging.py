@@ -14,9 +14,10 @@ AT_ONCE = 1_000
 async def every(
     load: Callable[[K, int], Awaitable[list[T]]], first: K, key: Callable[[T], K], at_once: int = AT_ONCE
 ) -> AsyncIterator[T]:
-    """All items that `load(after, limit)` knows of, read `at_once` at a time.
+    """Yield all items that `load(after, limit)` returns, reading `at_once` at a time.
 
-    `first`: the key before that of any item; `key`: that of an item, by which they are ordered.
+    `first`: a key that comes before the key of every item; `key`: returns an item's key, by which the items
+    are ordered.
     """
     after = first
     while True:

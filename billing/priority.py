@@ -13,7 +13,7 @@ from enum import IntEnum
 
 
 class Priority(IntEnum):
-    """The smaller number goes first."""
+    """The urgency of a piece of work; the smallest number goes first."""
 
     PERSON = 0  # somebody waits: a buyer, a command, a page
     CHANGE = 1  # a subscription's access may have changed
@@ -43,7 +43,7 @@ PRIORITY: ContextVar[Priority] = ContextVar("priority", default=Priority.PERSON)
 
 @contextmanager
 def prioritized(priority: Priority) -> Iterator[None]:
-    """Within it, the task and the tasks that it starts have this priority."""
+    """Give this priority to the current task and to the tasks that it starts within the context."""
     token = PRIORITY.set(priority)
     try:
         yield

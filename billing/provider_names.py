@@ -6,5 +6,5 @@ _ODD = {"paypal": "PayPal"}
 
 
 def display_name(provider: str) -> str:
-    """The provider's name for people, from the name used in keys and webhook paths."""
+    """Return a provider's name for people, given the name used in keys and webhook paths."""
     return _ODD.get(provider, provider.title())

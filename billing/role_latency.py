@@ -1,4 +1,4 @@
-"""The time from a notification to the role that follows from it.
+"""Measures the time from a notification to the role that follows from it.
 
 Kept in memory only, so work that was waiting during a restart is not timed.
 """
@@ -26,7 +26,7 @@ class RoleLatency:
         self._members: dict[Binding, tuple[float, int]] = {}
 
     def arrive(self, event_ids: Iterable[str]) -> None:
-        """Note that events were stored."""
+        """Note that events were stored now."""
         now = monotonic()
         for event_id in event_ids:
             _keep(self._events, event_id, now)
@@ -45,10 +45,10 @@ class RoleLatency:
             _keep(self._members, whose, (since, at))
 
     def settle(self, whose: Binding, marked_at: int) -> float | None:
-        """Note that a member was reconciled.
+        """Note that a member was reconciled, and return the seconds since the notification that queued them.
 
-        Returns the seconds since the notification that queued them; None if something else did: an entry
-        newer than the recorded change has another reason.
+        Returns None if something else queued them: an entry newer than the recorded change has another
+        reason.
         """
         since, recorded_at = self._members.pop(whose, (0.0, -1))
         return monotonic() - since if marked_at <= recorded_at else None

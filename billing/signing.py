@@ -1,6 +1,7 @@
-"""Signed texts, made with SECRET_KEY, that show the owner of a payment page or subscription at a provider.
+"""Signs texts with SECRET_KEY that show the owner of a payment page or subscription at a provider.
 
-A signed text carries member, server and a nonce, with 128 bits of HMAC-SHA256. PayPal accepts 127 characters.
+A signed text contains member, server and a nonce, with 128 bits of HMAC-SHA256. PayPal accepts 127
+characters.
 """
 
 from __future__ import annotations
@@ -30,18 +31,21 @@ class Signer:
         return bool(self._keys)
 
     def new_page(self, whose: Binding) -> str:
-        """A new id for a payment page.
+        """Return a new id for a payment page; without a key it is random and unsigned.
 
-        It later shows for whom Dues created the page, but not who paid on it.
+        A signed id later shows for whom Dues created the page, but not who paid on it.
         """
         return self._sign(whose, _PAGE) if self._keys else secrets.token_urlsafe(24)
 
     def of_subscription(self, whose: Binding, subscription_id: str) -> str:
-        """A text that proves the owner of exactly this subscription; it proves nothing on any other."""
+        """Return a text that proves the owner of exactly this subscription.
+
+        It proves nothing about any other subscription.
+        """
         return self._sign(whose, _about(subscription_id))
 
     def read(self, text: str, subscription_id: str) -> Claim | None:
-        """The owner that a text on this subscription names; None if Dues did not sign the text.
+        """Return the owner that a text on this subscription names; None if Dues did not sign the text.
 
         Everybody who was given a payment page can put its id on a subscription that they create themselves,
         so only a signature of the subscription's own id is proof.

@@ -1,4 +1,4 @@
-"""The result of the latest sweeps of a provider, kept in the ledger over restarts."""
+"""The result of the latest sweeps of a provider, kept in the ledger across restarts."""
 
 from __future__ import annotations
 
@@ -20,26 +20,32 @@ class Named(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SweepState:
-    """When a sweep last succeeded, and since when sweeps have failed, in unix seconds; `why`: the last
-    error."""
+    """The result of the latest sweeps, with moments in unix seconds.
+
+    `good_at`: when a sweep last succeeded; `failing_since`: when the first of the current failures happened;
+    None: never, or not failing. `why`: the last error.
+    """
 
     good_at: int | None = None
     failing_since: int | None = None
     why: str = ""
 
     def too_long(self, now: float, interval: float) -> bool:
-        """True if sweeps have failed for longer than a temporary fault lasts."""
+        """Return True if sweeps have failed for longer than a temporary fault lasts.
+
+        `interval`: seconds between two sweeps.
+        """
         return self.failing_since is not None and now - self.failing_since > PATIENCE * interval
 
 
 def failing_text(title: str, state: SweepState) -> Text:
-    """For the owner: since when comparing with the provider of that title has failed, and why."""
+    """Return the text for the owner that sweeps of the provider called `title` fail, since when and why."""
     since, reason = Moment(state.failing_since or 0), Verbatim(state.why)
     return Text("finding.comparison_fails", provider=title, since=since, reason=reason)
 
 
 async def load_sweep(ledger: Values, provider: Named) -> SweepState:
-    """The stored state of a provider's sweeps; without values if it was never swept."""
+    """Return the stored state of a provider's sweeps; its fields are empty if it was never swept."""
     good, since, why = (await ledger.load_value(_name(provider)) or "0 0 ").split(" ", 2)
     return SweepState(int(good) or None, int(since) or None, why)
 

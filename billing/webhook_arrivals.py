@@ -25,12 +25,12 @@ class Arrival:
 
     Moments in unix seconds.
 
-    `before`: the period in which an earlier process listened and refused something that was never looked
-    into. `unstored_at`: when a notification last could not be stored, so that the provider was asked to send
-    it again. `young`: the last check missed an event that may still be on its way. `sold`: a subscription
-    that no notification reported: when it was created and when it was seen. `lost_since`: since when the
-    provider confirms that genuine notifications do not arrive; `lost_refused`: because the bot refuses them.
-    `blind`: why the provider could not be asked.
+    `before`: the period in which an earlier process listened and refused a request that was never
+    investigated. `unstored_at`: when a notification last could not be stored, so that the provider was asked
+    to send it again. `young`: the last check missed an event that may still be on its way. `sold`: a
+    subscription that no notification reported: when it was created and when it was found. `lost_since`: when
+    the provider first confirmed that genuine notifications do not arrive; `lost_refused`: because the bot
+    refuses them. `blind`: why the provider could not be asked.
     """
 
     since: float
@@ -56,12 +56,12 @@ class Arrival:
         return max(self.since, self.accepted_at, self.unstored_at)
 
     def counts(self, at: float) -> bool:
-        """True if an event of that moment should have arrived."""
+        """Return True if an event of the moment `at` should have arrived."""
         earlier = self.before is not None and self.before[0] <= at <= self.before[1]
         return earlier or at >= self.counts_from
 
     def asks_at(self) -> float:
-        """When to ask the provider next; infinite if nothing is in doubt.
+        """Return when to ask the provider next, in unix seconds; infinite if nothing is in doubt.
 
         The last question comes one minute after the last refusal, when the refused request is old enough.
         """
@@ -70,8 +70,10 @@ class Arrival:
         return self.asked_at + MINUTE if doubt or first or self.young else math.inf
 
     def told_at(self) -> float:
-        """From when a subscription that no notification reported counts as a fault; infinite if there is
-        none."""
+        """Return when a subscription that no notification reported begins to count as a fault.
+
+        In unix seconds; infinite if there is no such subscription.
+        """
         return math.inf if self.sold is None else max(self.sold) + MINUTE
 
 
@@ -85,7 +87,7 @@ class Arrivals:
         self._returns: asyncio.Queue[str] = asyncio.Queue(_MOST_RETURNS)
 
     def of(self, provider: str) -> Arrival:
-        """The arrivals of this provider."""
+        """Return the arrivals of this provider."""
         return self._known.setdefault(provider, Arrival(self._since))
 
     def accept(self, provider: str, at: float) -> None:
@@ -105,12 +107,14 @@ class Arrivals:
             self.changed.set()
 
     def fail_to_store(self, provider: str, at: float) -> None:
-        """Record that a notification could not be stored through our own fault; the provider sends it
-        again."""
+        """Record that a notification could not be stored through our own fault.
+
+        The provider will send it again.
+        """
         self.of(provider).unstored_at = at
 
     def come_back(self, return_id: str) -> None:
-        """Record that somebody came back from a payment page, or pretends to.
+        """Record that somebody returned from a payment page, or pretends to.
 
         Ids beyond the limit are dropped.
         """
@@ -118,14 +122,14 @@ class Arrivals:
             self._returns.put_nowait(return_id)
 
     async def returned(self, most: int) -> list[str]:
-        """Up to `most` ids of returned payment pages; waits until there is at least one."""
+        """Wait for ids of returned payment pages, and return up to `most` of them, but at least one."""
         found = {await self._returns.get()}
         while len(found) < most and not self._returns.empty():
             found.add(self._returns.get_nowait())
         return sorted(found)
 
     def see_sold(self, provider: str, created_at: float, at: float) -> None:
-        """Record that a subscription was found which the ledger did not know."""
+        """Record that a subscription was found that the ledger did not know."""
         arrival = self.of(provider)
         if arrival.counts_from <= created_at <= at and arrival.sold is None:
             arrival.sold = (created_at, at)

@@ -1,5 +1,7 @@
-"""The outcome of one work item, for the log: in words, and with the ids by which a payment can be
-followed."""
+"""The outcome of one work item, for the log.
+
+It consists of words, and of ids by which a payment can be followed.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ Ids = dict[str, object]  # 'event', 'subscription', 'server', 'member', 'notice'
 class WorkOutcome:
     """The outcome of one work item.
 
-    `attempts`: how often a postponed item had been tried before; None: it is not postponed. `ordinary`:
-    the number of postponements that are normal and no cause for a warning.
+    `attempts`: the number of earlier attempts of a postponed item; None: it is not postponed. `ordinary`: the
+    number of postponements that are normal and no cause for a warning.
     """
 
     words: str
@@ -23,12 +25,15 @@ class WorkOutcome:
 
     @property
     def is_news(self) -> bool:
-        """True if the item is postponed for the first time beyond the ordinary ones, or its attempts have
-        doubled since the last warning."""
+        """True if the postponement deserves a warning.
+
+        That is the first one beyond the ordinary ones, and each time that the attempts have doubled since the
+        last warning.
+        """
         tried = 0 if self.attempts is None else self.attempts + 1
         return tried > self.ordinary and tried & (tried - 1) == 0
 
 
 def put_off(why: object, attempts: int, ids: Ids | None = None, *, ordinary: int = 0) -> WorkOutcome:
-    """The outcome of an item that waits for its next attempt."""
+    """Return the outcome of an item that waits for its next attempt."""
     return WorkOutcome(f"put off, {why}", ids or {}, attempts, ordinary)

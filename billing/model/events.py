@@ -15,7 +15,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An authenticated notification. `subject` None: Dues does not use this kind of event."""
+    """An authenticated notification. `subject` None: Dues does not use this kind of event.
+
+    `occurred_at`: unix seconds UTC, from the provider.
+    """
 
     provider: str
     account: str

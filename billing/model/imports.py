@@ -9,9 +9,10 @@ from billing.model.subscriptions import SubscriptionKey
 
 
 class RowState(StrEnum):
-    """How far the import of one subscription is.
+    """The progress of the import of one subscription.
 
-    LINKING and UNDOING are recorded before the act, so that an import that a restart interrupted can go on.
+    LINKING and UNDOING are recorded before the act, so that an import that a restart interrupted can
+    continue.
     """
 
     PLANNED = "planned"
@@ -27,7 +28,7 @@ class RowState(StrEnum):
 class ImportRow:
     """A subscription that an import links to a member.
 
-    `had`: a bit for each of its roles that the member had before.
+    `had`: a bit for each of the subscription's roles that the member already had before.
     """
 
     line: int

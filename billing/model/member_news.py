@@ -14,7 +14,7 @@ from billing.model.subscriptions import DisputeState, SubscriptionKey
 
 
 class Cause(StrEnum):
-    """Why a member got or lost a role, for a notice that is only about the role."""
+    """A reason why a member got or lost a role, for a notice that is only about the role."""
 
     PAID = "paid"
     GRANTED = "granted"
@@ -177,8 +177,11 @@ class PaymentDisputed(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """To the member: a payment was refunded, by an admin or in the provider's dashboard. The subscription
-    does not change. `amount`: the total refunded for that payment; `payment`: its id at the provider."""
+    """To the member: a payment was refunded, by an admin or in the provider's dashboard.
+
+    The subscription does not change. `amount`: the total refunded for that payment; `payment`: its id at the
+    provider.
+    """
 
     kind: ClassVar[str] = "refunded"
     plan: str

@@ -1,8 +1,8 @@
 """Notices: messages to members and admins, one class for each kind, each sent once.
 
-A notice holds facts and no words; each face writes it in its reader's language. The ledger keeps a body's
+A notice contains facts and no words; each face writes it in its reader's language. The ledger keeps a body's
 fields as JSON under its `kind`. A field that is added later needs a default, so that the rows of older
-ledgers still load.
+ledgers still load. Moments are unix seconds UTC.
 """
 
 from __future__ import annotations
@@ -60,8 +60,10 @@ class PaidTwice:
 
 @dataclass(frozen=True, slots=True)
 class PaidWhileBlocked:
-    """To the member and to the admins: the member paid for something that `decision` revokes. `starts_at`:
-    when the revocation takes effect, in unix seconds UTC; None: it already has."""
+    """To the member and to the admins: the member paid for something that `decision` revokes.
+
+    `starts_at`: when the revocation takes effect, in unix seconds UTC; None: it already has.
+    """
 
     kind: ClassVar[str] = "paid_while_blocked"
     member: int
@@ -93,8 +95,10 @@ class UnmappedProduct:
 
 @dataclass(frozen=True, slots=True)
 class UnboundPayers:
-    """To the admins, or to the application's owner if several servers share the account: `many` running
-    subscriptions on the server's prices belong to no known member."""
+    """To the admins: `many` running subscriptions on the server's prices belong to no known member.
+
+    If several servers share the account, it goes to the application's owner instead.
+    """
 
     kind: ClassVar[str] = "unbound_payers"
     provider: str
@@ -103,8 +107,10 @@ class UnboundPayers:
 
 @dataclass(frozen=True, slots=True)
 class PayerProposed:
-    """To the admins: according to data at the provider, a subscription without a known member belongs to
-    this one. Others than Dues may have written that data, so an admin decides."""
+    """To the admins: according to the provider, a subscription without a known member belongs to this one.
+
+    Others than Dues may have written that data, so an admin decides.
+    """
 
     kind: ClassVar[str] = "payer_proposed"
     member: int
@@ -178,9 +184,9 @@ class Vanished:
 
 @dataclass(frozen=True, slots=True)
 class RoleRefused:
-    """To the admins: Discord refused to set `role` (None: any role of the member).
+    """To the admins: Discord refused to give or take `role` (None: any role of the member).
 
-    `why` is a text as `to_stored` makes it.
+    `why`: a text in the form that `to_stored` returns.
     """
 
     kind: ClassVar[str] = "role_refused"
@@ -199,8 +205,7 @@ class Screening:
 
 @dataclass(frozen=True, slots=True)
 class RoleWaits:
-    """To the admins: roles stay longer because the provider does not answer, at most `until` that moment, in
-    unix seconds UTC."""
+    """To the admins: roles stay until `until` at the latest because the provider does not answer."""
 
     kind: ClassVar[str] = "role_waits"
     member: int
@@ -232,8 +237,7 @@ class Unheard:
 
 @dataclass(frozen=True, slots=True)
 class SweepFailing:
-    """To the person who runs the bot: comparing the ledger with a provider has failed since that moment, in
-    unix seconds UTC."""
+    """To the person who runs the bot: comparing the ledger with a provider has failed since `since`."""
 
     kind: ClassVar[str] = "sweep_failing"
     provider: str
@@ -250,8 +254,7 @@ class WrongClock:
 
 @dataclass(frozen=True, slots=True)
 class GatewayClosed:
-    """To the person who runs the bot: Discord closed the gateway connection with a close `code` that will
-    come again until they act."""
+    """To the person who runs the bot: Discord keeps closing the gateway connection with `code`."""
 
     kind: ClassVar[str] = "gateway_closed"
     code: int
@@ -266,8 +269,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRestored:
-    """To the admins: the ledger was restored from a copy that was last `written` at that moment, in unix
-    seconds UTC."""
+    """To the admins: the ledger was restored from a copy that was last written at `written`."""
 
     kind: ClassVar[str] = "ledger_restored"
     written: int | None = None

@@ -18,7 +18,7 @@ from billing.model.subscriptions import DisputeState, Status, SubscriptionKey
 
 
 class EndReason(StrEnum):
-    """Why a subscription ended."""
+    """A reason why a subscription ended."""
 
     WANTED = "wanted"  # its member or the owner cancelled it
     UNPAID = "unpaid"  # its payments kept failing
@@ -29,8 +29,10 @@ class EndReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecurringCharge:
-    """The charge for each `interval_count` intervals (day, week, month or year), after discounts, with
-    taxes. `amount` None: only the provider knows it."""
+    """The charge for each `interval_count` intervals (day, week, month or year).
+
+    After discounts, with taxes. `amount` None: only the provider knows it.
+    """
 
     amount: Money | None
     interval: str
@@ -167,7 +169,7 @@ class SubscriptionChanged(SubscriptionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentDisputed(SubscriptionEvent):
-    """The state of a dispute about a payment changed; it stands in the facts."""
+    """The state of a dispute about a payment changed; the facts contain the new state."""
 
     type: ClassVar[str] = "payment.disputed"
 
@@ -216,9 +218,11 @@ class AccessTaken(RolesEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionEvent:
-    """An admin's decision about a member. `plans`: ids of the plans; empty: every plan of the server.
-    `starts_at`: when it takes effect; `until`: when it ends by itself; None: never. `by`: Discord id of the
-    admin; 0: a rule of Dues decided."""
+    """An admin's decision about a member.
+
+    `plans`: ids of the plans; empty: every plan of the server. `starts_at`: when it takes effect; `until`:
+    when it ends by itself; None: never. `by`: Discord id of the admin; 0: a rule of Dues decided.
+    """
 
     version: ClassVar[int] = 1
     decision: str

@@ -11,7 +11,7 @@ PAID = "-paid"  # suffix of the ids of decisions that give back paid days
 
 
 class OverrideKind(StrEnum):
-    """The kinds of decisions by admins; each overrides every payment."""
+    """A kind of admins' decisions; each overrides every payment."""
 
     BLOCK = "block"
     GRANT = "grant"
@@ -40,7 +40,7 @@ class Override:
     subscriptions: tuple[SubscriptionKey, ...] = ()
 
     def in_force(self, now: float) -> bool:
-        """True if the override is in force at the moment `now`."""
+        """Return True if the override is in force at the moment `now`."""
         return self.starts_at <= now and (self.until is None or now < self.until)
 
     @property
@@ -49,12 +49,14 @@ class Override:
         return self.kind is OverrideKind.GRANT and self.decision_id.endswith(PAID)
 
     def covers(self, plan_id: int, now: float) -> bool:
-        """True if the override decides about this plan at the moment `now`."""
+        """Return True if the override decides about this plan at the moment `now`."""
         return self.in_force(now) and self.plan_id in (None, plan_id)
 
     def bars(self, key: SubscriptionKey, now: float) -> bool:
-        """True if this block suspends exactly this subscription at the moment `now`, whichever plan it pays
-        for."""
+        """Return True if this block suspends exactly this subscription at the moment `now`.
+
+        It does so whichever plan the subscription pays for.
+        """
         return self.kind is OverrideKind.BLOCK and self.in_force(now) and key in self.subscriptions
 
 

@@ -10,11 +10,11 @@ from billing.model.upcoming_charges import Step
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A provider's price of a plan, as last fetched. `interval` is day, week, month or year. `amount` None:
-    the price has no fixed amount (tiered or usage-based) and is not sold.
+    """A provider's price of a plan, as last fetched.
 
-    `setup_fee`: charged once at the start, tax included. `steps`: the charges in order, if they are not
-    simply `amount` each, for example with an added tax or a paid trial.
+    `interval` is day, week, month or year. `amount` None: the price has no fixed amount (tiered or
+    usage-based) and is not sold. `setup_fee`: charged once at the start, tax included. `steps`: the charges
+    in order, if they are not simply `amount` each, for example with an added tax or a paid trial.
     """
 
     provider: str
@@ -56,7 +56,7 @@ class Plan:
     removed_at: int | None = None
 
     def price_at(self, provider: str) -> Price | None:
-        """The price on sale at this provider; None if there is none."""
+        """Return the price on sale at this provider; None if there is none."""
         return next((p for p in self.prices if p.provider == provider), None)
 
 

@@ -9,7 +9,7 @@ from billing.model.money import Money
 
 
 class NewsKind(StrEnum):
-    """Kinds of news that admins can turn on, each by itself."""
+    """A kind of news that admins can turn on separately."""
 
     SALES = "sales"
     CANCELLATIONS = "cancellations"

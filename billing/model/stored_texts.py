@@ -1,4 +1,4 @@
-"""Storing texts in the ledger: the code of a text, with its arguments as JSON if it has any.
+"""Converts texts for the ledger: the code of a text, with its arguments as JSON if it has any.
 
 i18n/ looks up the words when somebody reads the text, in the language of the reader.
 """
@@ -23,14 +23,14 @@ _NAMES = MappingProxyType({kind: name for name, kind in _KINDS.items()})
 
 
 def to_stored(text: Text | str) -> str:
-    """The form in which the ledger stores a text. A plain string is stored unchanged."""
+    """Return the form in which the ledger stores a text. A plain string is stored unchanged."""
     if isinstance(text, str):
         return text
     return json.dumps(_packed(text), separators=(",", ":")) if text.args else text.code
 
 
 def from_stored(stored: str) -> Text | str:
-    """The text that was stored in this form.
+    """Return the text that was stored in this form.
 
     Earlier versions stored whole sentences; those stay plain strings.
     """

@@ -45,7 +45,7 @@ class SubscriptionKey:
 
     @property
     def at(self) -> tuple[str, str]:
-        """Provider and account."""
+        """The provider and the account."""
         return self.provider, self.account
 
     def __str__(self) -> str:
@@ -95,10 +95,8 @@ class BoundBy(StrEnum):
 class Claim:
     """The owner of a subscription according to the provider's object.
 
-    `guild_id` None: the object names no server.
-
-    `proven`: only Dues can have written it, and only for this subscription; otherwise an admin has to decide.
-    `current`: it has the format that Dues writes today.
+    `guild_id` None: the object names no server. `proven`: only Dues can have written it, and only for this
+    subscription; otherwise an admin has to decide. `current`: it has the format that Dues writes today.
     """
 
     member_id: int
@@ -146,7 +144,10 @@ class Subscription:
 
     @property
     def is_payers(self) -> bool:
-        """True if the member is known to be the payer; only then may they see the provider's pages."""
+        """True if the member is known to be the payer.
+
+        Only then may they see the provider's pages.
+        """
         return self.binding is not None and self.bound_by is not BoundBy.ADMIN
 
     @property
@@ -156,8 +157,10 @@ class Subscription:
 
     @property
     def total(self) -> Money | None:
-        """The price of one period for all items, before discounts and taxes; None if only the provider knows
-        it or the items have no common period."""
+        """The price of one period for all items, before discounts and taxes.
+
+        None if only the provider knows it, or if the items have no common period.
+        """
         amounts = [item.subtotal for item in self.items]
         intervals = {(item.price.interval, item.price.interval_count) for item in self.items}
         if None in amounts or len(intervals) > 1:

@@ -1,5 +1,8 @@
-"""Texts for people, as a code with arguments. i18n/ holds the words in each language; each face (Discord,
-web, terminal, e-mail) decides how dates, amounts and members look."""
+"""Texts for people, as a code with arguments.
+
+i18n/ holds the words in each language; each face (Discord, web, terminal, e-mail) decides how dates, amounts
+and members look.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +43,7 @@ class RoleRef:
 
 @dataclass(frozen=True, slots=True)
 class Verbatim:
-    """Characters to be copied or typed, such as an id, a setting or a permission; they are shown
-    unchanged."""
+    """Characters to be copied or typed, such as an id, a setting or a permission; shown unchanged."""
 
     text: str
 
@@ -65,7 +67,7 @@ class Text:
         object.__setattr__(self, "args", tuple(sorted(args.items())))
 
     def __str__(self) -> str:
-        """The code and its arguments, for the log."""
+        """Return the code and its arguments, for the log."""
         return " ".join([self.code, *(f"{name}={arg}" for name, arg in self.args)])
 
 

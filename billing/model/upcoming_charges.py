@@ -1,4 +1,4 @@
-"""Upcoming charges of a subscription, and the terms besides its price that decide them."""
+"""Upcoming charges of a subscription, and the terms that determine them in addition to its price."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Unsure(StrEnum):
-    """Why only the provider can say how much it will charge next."""
+    """A reason why only the provider can say how much it will charge next."""
 
     USAGE = "usage"  # priced by use or by tiers
     DISCOUNT = "discount"  # a discount applies whose size is not known
@@ -60,7 +60,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The last fetched terms, besides its items, that decide a subscription's charges.
+    """The last fetched terms that determine a subscription's charges in addition to its items.
 
     `steps`: the charges in order, starting with the next one, if the provider names the amounts; empty: they
     follow from the items, `discounts` and `taxes`. `anchor`: the moment from which all periods are counted;

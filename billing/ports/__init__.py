@@ -82,13 +82,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Everything that a use case works with.
+    """The ports, caches and settings that a use case works with.
 
     `grace`, `sync_interval` (both in seconds) and `public_url` are the owner's settings.
 
-    `signer`: signs with the owner's SECRET_KEY; without a key it signs nothing. `sign_receipt`: returns
-    a text with a signature that anybody can check; None without a key. `locks`: locks by
-    subscription key. Hold the lock of a subscription while you change it, or fetch and record it.
+    `signer`: signs with the owner's SECRET_KEY; without a key it signs nothing. `sign_receipt`: returns a
+    text with a signature that anybody can check; None without a key. `locks`: locks by subscription key. Hold
+    the lock of a subscription while you change it, or fetch and record it.
     """
 
     ledger: Ledger
@@ -109,22 +109,27 @@ class Ports:
     sync_interval: float = 3600.0
 
     def now(self) -> int:
-        """The current time in whole unix seconds."""
+        """Return the current time in whole unix seconds."""
         return int(self.clock.now())
 
     def clock_skew(self) -> float:
-        """Seconds by which this machine's clock is ahead of the provider's whose clock differs most; 0 until
-        a provider has answered."""
+        """Return the seconds by which this machine's clock is ahead of the providers'; negative if behind.
+
+        Of several providers the one whose clock differs most counts. Returns 0 until a provider has answered.
+        """
         skews = (provider.clock_skew for provider in self.providers.values())
         return max((skew for skew in skews if skew is not None), key=abs, default=0.0)
 
     def connects(self, key: SubscriptionKey) -> bool:
-        """True if the bot is connected to the account in which a subscription lives."""
+        """Return True if the bot is connected to the account to which a subscription belongs."""
         provider = self.providers.get(key.provider)
         return provider is not None and provider.account == key.account
 
     def provider_of(self, key: SubscriptionKey) -> Provider:
-        """The provider in which a subscription lives; ProviderRefused if the owner turned it off."""
+        """Return the provider of a subscription.
+
+        Raises ProviderRefused, with `retry` set, if the bot is not connected to the subscription's account.
+        """
         if not self.connects(key):
             name, account = display_name(key.provider), Verbatim(key.account)
             off = ProviderRefused(Text("error.not_connected", provider=name, account=account))

@@ -9,7 +9,7 @@ class Clock(Protocol):
     """The source of the current time."""
 
     def now(self) -> float:
-        """Unix seconds, UTC."""
+        """Return the current time in unix seconds."""
 
     async def sleep(self, seconds: float) -> None:
         """Return once this many seconds have passed on this clock."""

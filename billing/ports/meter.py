@@ -6,16 +6,16 @@ from typing import Protocol
 
 
 class Meter(Protocol):
-    """Counts and times operations. Calls never fail or block, and receive nobody's identity."""
+    """Counts and times operations. Calls never fail or block, and contain nobody's identity."""
 
     def answered(self, provider: str, operation: str, outcome: str, seconds: float) -> None:
-        """Count one call to a provider with its outcome and duration."""
+        """Count one call to a provider, with its outcome and its duration in seconds."""
 
     def changed_role(self, outcome: str) -> None:
-        """Count a role that was 'given' or 'taken', or that Discord 'refused' to change."""
+        """Count one role change. `outcome`: 'given', 'taken', or 'refused' by Discord."""
 
     def gave_role(self, seconds: float) -> None:
-        """Record how long after its notification a role was given."""
+        """Record the seconds between a notification and the role that was given because of it."""
 
 
 class Unmeasured(Meter):

@@ -58,8 +58,11 @@ class PortalOptions:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutFound:
-    """A finished checkout at the provider: its id, our opaque id, and the resulting subscription and
-    customer."""
+    """A finished checkout at the provider.
+
+    `session_id`: the provider's id; `checkout_id`: our opaque id; `subscription_id` and `customer_id`: the
+    resulting subscription and customer.
+    """
 
     session_id: str
     checkout_id: str | None
@@ -82,10 +85,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ListPart:
-    """Which of an account's subscriptions are listed.
+    """A selection of an account's subscriptions.
 
-    `created`: those made between these two moments, None for all. `after`: those that the list has after
-    the one of this id, '' for all. `ended`: with the ended ones.
+    `created`: only those created between these two moments (unix seconds); None: all. `after`: only those
+    that follow the subscription with this id in the list; '': all. `ended`: include those that have ended.
     """
 
     created: tuple[int, int] | None = None
@@ -135,8 +138,10 @@ class Provider(Protocol):
 
     @property
     def clock_skew(self) -> float | None:
-        """Seconds by which this machine's clock is ahead of the provider's, measured at its last answer; None
-        until the provider has answered."""
+        """The seconds by which this machine's clock is ahead of the provider's; None before the first answer.
+
+        Measured at the provider's last answer.
+        """
 
     @property
     def pace(self) -> PaceState:
@@ -149,30 +154,35 @@ class Provider(Protocol):
         """
 
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
-        """The events in a notification.
+        """Return the events in a notification.
 
-        Header names must be in lower case. Raises NotAuthentic or Malformed, and ProviderUnavailable if
-        the provider currently cannot be asked.
+        Header names must be in lower case. Raises NotAuthentic or Malformed, and ProviderUnavailable if the
+        provider cannot currently be asked.
         """
 
     async def fetch_subscription(self, subscription_id: str) -> Subscription:
-        """The current state of one subscription, unbound (`binding` None)."""
+        """Return the current state of one subscription, unbound (`binding` None)."""
 
     async def locate(self, subject: Subject) -> list[str]:
-        """Ids of the subscriptions that an event's subject is about; empty if there are none."""
+        """Return the ids of the subscriptions that an event's subject is about; empty if there are none."""
 
     async def fetch_checkout(self, subscription_id: str) -> CheckoutFound | None:
-        """The checkout that created this subscription; None if the provider knows none."""
+        """Return the checkout that created this subscription; None if the provider knows none."""
 
     async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
-        """The subscription that a dispute is about, and the state of the dispute."""
+        """Return the id of the subscription that a dispute is about, and the state of the dispute.
+
+        The id is None if the dispute is about no subscription.
+        """
 
     async def was_charged_back(self, dispute_id: str) -> bool:
-        """True if a lost dispute reversed the payment against the owner's will; False for an inquiry that the
-        owner settled with a refund."""
+        """Return True if a lost dispute reversed the payment against the owner's will.
+
+        Return False for an inquiry that the owner settled with a refund.
+        """
 
     def list_disputes(self) -> AsyncIterator[tuple[str, DisputeState]]:
-        """Every dispute that the provider still lists, with its state, page by page.
+        """Yield the id and state of every dispute that the provider still lists, page by page.
 
         Raises ProviderError; skips disputes that cannot be parsed.
         """
@@ -180,41 +190,49 @@ class Provider(Protocol):
     def list_subscriptions(
         self, known: Sequence[str] = (), part: ListPart = ALL
     ) -> AsyncIterator[Subscription]:
-        """Every subscription of the account, page by page. If the provider cannot list them (`lists_all`):
-        those of the `known` ids that it still has."""
+        """Yield every subscription of the account, page by page.
+
+        If the provider cannot list them (`lists_all` is False), yield those of the `known` ids that it still
+        has.
+        """
 
     def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
-        """Events since this moment that concern access or money, newest first.
+        """Yield events since this moment (unix seconds) that concern access or money, newest first.
 
-        Leaves out kinds that the webhook at `webhook_url` is not subscribed to, if the provider shows
-        that. Raises ProviderError; skips events that cannot be parsed.
+        Leaves out kinds that the webhook at `webhook_url` is not subscribed to, if the provider shows that.
+        Raises ProviderError; skips events that cannot be parsed.
         """
 
     def unheard(self, *, refused: bool) -> Finding:
-        """The finding that genuine notifications do not arrive, with its cure.
+        """Return the finding that genuine notifications do not arrive, with its cure.
 
-        `refused`: the bot refused some.
+        `refused`: notifications arrived, but the bot refused them.
         """
 
     async def fetch_price(self, price_id: str) -> Price:
-        """The current price at the provider; ProviderNotFound if it does not exist."""
+        """Return the provider's current data of a price. Raises ProviderNotFound if it does not exist."""
 
     async def start_checkout(self, order: CheckoutOrder) -> PaymentPage:
-        """Create a payment page. The checkout's id is the idempotency key."""
+        """Create a payment page and return it. The checkout's id is the idempotency key."""
 
     def list_paid(self, since: int) -> AsyncIterator[str]:
-        """Ids of the subscriptions, recorded or not, that received a payment since this moment; for providers
-        that cannot list subscriptions (`lists_all`) but can list payments."""
+        """Yield the ids of subscriptions that received a payment since `since`, in unix seconds.
+
+        Includes subscriptions that are not recorded. For providers that can list payments but not
+        subscriptions (`lists_all` is False).
+        """
 
     def lacks_payer(self, subscription: Subscription, whose: Binding, bound_by: BoundBy) -> bool:
-        """True if the provider could store the owner of this subscription but does not yet."""
+        """Return True if the provider could store the owner of this subscription but does not yet."""
 
     async def write_payer(self, subscription_id: str, whose: Binding) -> None:
-        """Write the owner of a subscription to the provider, so that it can be recovered if the ledger is
-        lost."""
+        """Write the owner of a subscription to the provider.
+
+        The owner can then be recovered if the ledger is lost.
+        """
 
     async def fetch_page(self, page_id: str) -> str | None:
-        """The id of the subscription that a payment page led to; None if there is none yet."""
+        """Return the id of the subscription that a payment page led to; None if there is none yet."""
 
     async def close_page(self, page_id: str) -> None:
         """Close a payment page so that it takes no payment, if the provider can.
@@ -223,44 +241,52 @@ class Provider(Protocol):
         """
 
     async def manage_link(self, subscription: Subscription, options: PortalOptions) -> str:
-        """A fresh link to the provider's management page for this subscription's customer."""
+        """Return a fresh link to the provider's management page for this subscription's customer."""
 
     async def cancel_at_period_end(self, subscription: Subscription, key: str) -> Subscription:
         """Stop renewal and return the subscription as it is afterwards.
 
-        Without `keeps_period` it has then ended, and `paid_through` says until when it is paid.
+        Without `keeps_period` it has then ended, and `paid_through` is the end of the paid time.
         """
 
     async def cancel_now(self, subscription: Subscription, key: str) -> Subscription:
-        """End the agreement and its billing immediately, without a refund."""
+        """End the agreement and its billing immediately, without a refund.
+
+        Returns the subscription as it is afterwards.
+        """
 
     async def resume(self, subscription: Subscription, key: str) -> Subscription:
-        """Undo a scheduled end, so that the subscription renews again."""
+        """Undo a scheduled end, so that the subscription renews again.
+
+        Returns the subscription as it is afterwards.
+        """
 
     async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:
-        """The last payment above zero; None if there is none."""
+        """Return the last payment above zero; None if there is none."""
 
     async def preview_charge(self, subscription: Subscription) -> Money | None:
-        """The next charge, as the provider calculates it; None if it does not say.
+        """Return the next charge as the provider calculates it; None if the provider does not show it.
 
-        Call it when a person is looking, never in a sweep.
+        Call this only when a person is waiting for the answer, never in a sweep.
         """
 
     async def fetch_payment_link(self, subscription: Subscription) -> str | None:
-        """The provider's page on which the customer confirms or pays an open payment; None if none is
-        open."""
+        """Return the address of the page on which the customer confirms or pays an open payment.
+
+        Returns None if no payment is open.
+        """
 
     async def fetch_failure(self, subscription: Subscription) -> Failure | None:
-        """Why the last payment failed; None if the provider does not say."""
+        """Return details of the last failed payment; None if the provider gives none."""
 
     async def refund(self, payment: Payment, key: str) -> Payment:
-        """Refund what is left of a payment and return the payment as it is afterwards.
+        """Refund the rest of a payment and return the payment as it is afterwards.
 
-        A payment that is already refunded is no error.
+        A payment that was already refunded is no error.
         """
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
-        """Check the setup of the account."""
+        """Check the setup of the account and return the findings."""
 
     async def fix(self, what: str, plans: Sequence[Plan], webhook_url: str) -> None:
         """Apply the cure that a finding of `check` named in `fix`."""
@@ -274,4 +300,4 @@ class ListsPrices(Provider, Protocol):
     """A provider that can list the account's prices with their amounts. PayPal cannot."""
 
     async def list_prices(self) -> list[NamedPrice]:
-        """The newest prices that can be sold. Raises ProviderError."""
+        """Return the newest prices that can be sold. Raises ProviderError."""

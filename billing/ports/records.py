@@ -11,8 +11,7 @@ from billing.priority import Priority
 
 
 class QueueName(StrEnum):
-    """The queues of open work in the ledger: events, stale subscriptions, queued members, intents,
-    notices, public cards."""
+    """A queue of open work in the ledger."""
 
     LOCATE = "locate"
     SYNC = "sync"
@@ -24,8 +23,10 @@ class QueueName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PriceConflict:
-    """A price that two plans of a server had. `plan`: the name of the younger plan, which lost it; `kept_by`:
-    the name of the older one."""
+    """A price that two plans of a server had.
+
+    `plan`: the name of the younger plan, which lost it; `kept_by`: the name of the older one.
+    """
 
     provider: str
     price_id: str
@@ -35,7 +36,7 @@ class PriceConflict:
 
 @dataclass(frozen=True, slots=True)
 class UnboundSale:
-    """A combination of prices, and how many running subscriptions without owner are for it.
+    """A combination of prices, with the number of running subscriptions without owner that are charged them.
 
     The prices have only the fields that identify a plan.
     """

@@ -9,7 +9,7 @@ class Values(Protocol):
     """Stores values by name; the ledger implements it. Every method raises LedgerError and nothing else."""
 
     async def load_value(self, name: str) -> str | None:
-        """The value stored under this name; None if there is none."""
+        """Return the value stored under this name; None if there is none."""
 
     async def record_value(self, name: str, value: str) -> None:
         """Store a value under this name, replacing an earlier one."""

@@ -1,1 +1,1 @@
-"""Rules without I/O: access, roles, charges, the brake. Each is a pure function of its arguments."""
+"""Rules without I/O, for access, roles, charges and the brake. Each is a pure function of its arguments."""

@@ -64,8 +64,10 @@ class SubscriptionAccess:
 
 
 def decide_right(subscription: Subscription, now: float, grace: int) -> SubscriptionAccess | None:
-    """The access that this subscription gives at that moment; None if it gives none, as when every quantity
-    is 0."""
+    """Return the access that a subscription gives at the moment `now`; None if it gives none.
+
+    A subscription gives none if the quantity of every item is 0. `grace`: seconds.
+    """
     if not any(item.quantity for item in subscription.items):
         return None
     right = _by_status(subscription, grace)
@@ -96,9 +98,9 @@ def _earliest(*moments: int | None) -> int | None:
 
 
 def decide_paid(subscription: Subscription) -> int | None:
-    """Until when the subscription would stay paid if it ended immediately; None if no time is left.
+    """Return when the subscription's paid time would end if it ended immediately; None if no time is left.
 
-    Free trial days were not paid, and a disputed payment may be returned.
+    In unix seconds. Free trial days were not paid, and a disputed payment may be returned.
     """
     sub = _without_nothing(subscription)
     if not sub.items or sub.dispute in (DisputeState.OPEN, DisputeState.LOST):
@@ -112,7 +114,7 @@ def decide_paid(subscription: Subscription) -> int | None:
 
 
 def plan_of(price: Price, plans: Sequence[Plan]) -> Plan | None:
-    """The plan that this price pays for; None if there is none.
+    """Return the plan that this price pays for; None if there is none.
 
     The exact price comes first; otherwise a plan that sells another price of the same product, because owners
     replace prices at the provider. Of several plans the oldest is taken, so that no payer is left without
@@ -133,7 +135,7 @@ def _same_product(a: Price, b: Price) -> bool:
 
 
 def plans_of(subscription: Subscription, plans: Sequence[Plan]) -> list[Plan]:
-    """The plans that a subscription pays for, each once, in the order of its items."""
+    """Return the plans that a subscription pays for, each once, in the order of its items."""
     found = (plan_of(item.price, plans) for item in subscription.items)
     return list({plan.id: plan for plan in found if plan is not None}.values())
 
@@ -145,10 +147,10 @@ def decide(
     now: float,
     grace: int,
 ) -> list[Entitlement]:
-    """The plans to which a member of one server is entitled at that moment, each once.
+    """Return the plans to which a member of one server is entitled at the moment `now`, each once.
 
     A block overrides every payment and every grant. If a plan has several sources, the one that lasts longest
-    counts, and a certain one before one that is on hold.
+    counts, and a certain one before one that is on hold. `grace`: seconds.
     """
     best: dict[int, Entitlement] = {}
     counting = [s for s in subscriptions if not any(o.bars(s.key, now) for o in overrides)]
@@ -170,12 +172,12 @@ def _paid(
 
 
 def paid_plans(subscription: Subscription, plans: Sequence[Plan]) -> list[Plan]:
-    """The plans that the subscription pays for, ignoring items with quantity 0."""
+    """Return the plans that the subscription pays for, ignoring items with quantity 0."""
     return plans_of(_without_nothing(subscription), plans)
 
 
 def _without_nothing(subscription: Subscription) -> Subscription:
-    """The subscription without the items whose quantity is 0; these buy nothing."""
+    """Return the subscription without the items whose quantity is 0; these buy nothing."""
     if all(item.quantity for item in subscription.items):
         return subscription
     return replace(subscription, items=tuple(item for item in subscription.items if item.quantity))
@@ -200,8 +202,10 @@ def ended_by_time(
     now: float,
     grace: int,
 ) -> set[int]:
-    """Ids of the plans to which access may have ended merely because time passed: a right expired, or an
-    announced block began. Plans that a block took away as soon as it was decided are left out."""
+    """Return the ids of plans to which access may have ended merely because time passed.
+
+    That is, a right expired or an announced block began. Plans that a block revoked immediately are left out.
+    """
     ended = set()
     for subscription in subscriptions:
         right = _by_status(subscription, grace)
@@ -221,7 +225,10 @@ def ended_by_time(
 def next_change(
     subscriptions: Iterable[Subscription], overrides: Iterable[Override], now: float, grace: int
 ) -> int | None:
-    """The next moment, in unix seconds, at which `decide` may answer differently by time alone."""
+    """Return the next moment, in unix seconds, at which the result of `decide` may change by time alone.
+
+    Returns None if there is no such moment.
+    """
     moments: list[int | None] = []
     for subscription in subscriptions:
         right = _by_status(subscription, grace)
@@ -232,7 +239,7 @@ def next_change(
 
 
 def decides(subscription: Subscription, plans: Sequence[Plan]) -> object:
-    """Everything that follows for the member from one subscription, at any time and for any grace period.
+    """Return all that follows for the member from one subscription, at any time and for any grace period.
 
     Two snapshots with equal results call for the same roles at the same times.
 
@@ -248,8 +255,10 @@ def decides(subscription: Subscription, plans: Sequence[Plan]) -> object:
 def block_on(
     plan_ids: Iterable[int], overrides: Iterable[Override], key: SubscriptionKey | None = None
 ) -> Override | None:
-    """An admin's block, in force or announced, that affects one of these plans or this very subscription;
-    None if there is none."""
+    """Return an admin's block that affects one of these plans or this subscription; None if there is none.
+
+    The block is in force or announced.
+    """
     touched = {None, *plan_ids}
     blocks = (o for o in overrides if o.kind is OverrideKind.BLOCK)
     return next((b for b in blocks if b.plan_id in touched or key in b.subscriptions), None)

@@ -1,6 +1,6 @@
-"""The brake, a circuit breaker for removals: how many members of one server may lose roles at once before an
-admin is asked. Pure.
+"""The brake, a circuit breaker for removals of roles. Pure.
 
+It limits how many members of one server may lose roles at once before an admin is asked.
 docs/decisions/0006-brake.md explains the design.
 """
 
@@ -46,9 +46,9 @@ def allowed(holders: int) -> int:
 
 
 def ordered_roles(plans: Sequence[Plan], overrides: Iterable[Override], now: float) -> frozenset[int]:
-    """The roles that an admin's block in force takes from the member; the brake never stops these.
+    """Return the roles that an admin's block in force takes from the member; the brake never stops these.
 
-    It does stop removals that follow from a rule's block.
+    The brake does stop removals that follow from a rule's block.
     """
     blocks = [o for o in overrides if o.kind is OverrideKind.BLOCK and o.by != RULE]
     blocked = (plan for plan in plans if any(block.covers(plan.id, now) for block in blocks))

@@ -9,8 +9,10 @@ FAR = 1 << 37  # unix seconds of some 4000 years ahead; later moments cannot be 
 
 
 def later(anchor: int, interval: str, count: int) -> int:
-    """`count` days, weeks, months or years after `anchor`, in UTC. A day that a month lacks becomes its last
-    day; FAR if the date would be too late."""
+    """Return the moment `count` days, weeks, months or years after `anchor`, in unix seconds UTC.
+
+    A day that a month lacks becomes the month's last day. Returns FAR if the date would be too late.
+    """
     try:
         return _later(anchor, interval, count)
     except (OverflowError, ValueError):

@@ -1,4 +1,4 @@
-"""Reads a list of subscriptions and their members, and sorts it by what an import would do. Pure."""
+"""Reads a list of subscriptions and their members, and sorts its rows by the result of an import. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LARGEST = 1 << 63
 
 
 class Sorted(StrEnum):
-    """The kinds of rows, by the result of an import. It links only the first kind."""
+    """The possible results of an import for a row. Only rows of the first kind are linked."""
 
     LINKS = "links"
     ALREADY = "already"  # this member has it
@@ -53,19 +53,19 @@ class Line:
 
     @property
     def member_id(self) -> int | None:
-        """The Discord id of the member; None if the text is none, such as one that a spreadsheet rounded."""
+        """The member's Discord id; None if the text is not an id, for example if a spreadsheet rounded it."""
         found = _MEMBER.fullmatch(self.member)
         return int(found[1]) if found and int(found[1]) < _LARGEST else None
 
     @property
     def is_readable(self) -> bool:
-        """True if both columns hold what they should."""
+        """True if both columns contain an id of the expected form."""
         return self.member_id is not None and _ID.fullmatch(self.subscription) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class SortedLine:
-    """A row with what an import would do.
+    """A row with the result that an import would have.
 
     `pays`: the subscription gives its roles today; False for one that is unpaid or disputed.
     """
@@ -82,7 +82,8 @@ class Facts:
     """The facts with which rows are compared.
 
     `found`: the subscriptions by the ids in the rows, with their owners; `present`: the members who are in
-    the server. `owner`: the application's owner asks, for whom a server named at the provider does not count.
+    the server. `owner`: the application's owner is importing; a server named at the provider then does not
+    count.
     """
 
     guild_id: int
@@ -95,9 +96,9 @@ class Facts:
 
 
 def read_lines(content: bytes) -> list[Line]:
-    """Read a CSV file with commas, semicolons or tabs, in UTF-8. Empty rows are left out.
+    """Read a CSV file in UTF-8 with commas, semicolons or tabs, leaving out empty rows.
 
-    Raises Conflict if it is no such file, is too large, or lacks one of the two columns.
+    Raises Conflict if it is not such a file, is too large, or lacks one of the two columns.
     """
     if len(content) > MOST_BYTES:
         raise Conflict(Text("error.import_too_large"))
@@ -132,7 +133,7 @@ def _cell(row: Sequence[str], at: int) -> str:
 
 
 def sort_lines(lines: Sequence[Line], facts: Facts) -> list[SortedLine]:
-    """Sort rows by what an import would do, in their order."""
+    """Sort rows by the result of an import, keeping their order."""
     members: dict[str, set[int | None]] = {}
     for line in lines:
         if line.is_readable:

@@ -1,4 +1,4 @@
-"""Says for each role of a member whether Dues gives it, and why. Pure."""
+"""Explains for each role of a member why Dues gives it or not. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from billing.rules.roles import roles_of
 
 
 class RoleState(StrEnum):
-    """How a role of a plan stands with a member."""
+    """The state of a plan's role for one member."""
 
     OWED = "owed"  # they are entitled to it
     HELD = "held"  # what they pay is not known at the moment: it stays, and is not given
@@ -22,8 +22,11 @@ class RoleState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RoleReason:
-    """A role with its reason. `until`: the end of the right, in unix seconds; None: no end in sight.
-    `by_dues`: the bot gave it and may take it."""
+    """A role with its reason.
+
+    `until`: the end of the right, in unix seconds; None: no end in sight. `by_dues`: the bot gave the role
+    and may take it.
+    """
 
     role_id: int
     state: RoleState
@@ -33,7 +36,7 @@ class RoleReason:
 
 
 def explain_roles(state: MemberState, now: int, grace: int) -> list[RoleReason]:
-    """Each role of the server's plans that the member has, had or is owed by Dues, with its reason."""
+    """Return each role of the server's plans that the member has, had or should have, with its reason."""
     entitlements = decide(state.subscriptions, state.overrides, state.plans, now, grace)
     owed = roles_of(entitlements, state.plans, held=False)
     held = roles_of(entitlements, state.plans, held=True) - owed
@@ -55,6 +58,6 @@ def explain_roles(state: MemberState, now: int, grace: int) -> list[RoleReason]:
 
 
 def _had(role_id: int, state: MemberState, now: int) -> bool:
-    """True if there is a cause for which the member does not have the role: an end, or a block."""
+    """Return True if an end or a block explains that the member does not have the role."""
     cause = why_taken(role_id, state, now, 0, ()).cause
     return cause not in (Cause.OTHER, Cause.PLAN_EDITED)

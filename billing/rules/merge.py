@@ -8,7 +8,7 @@ from billing.model import BoundBy, DisputeState, Status, Subscription
 
 
 def merge(old: Subscription | None, new: Subscription, at: int, *, at_once: bool = False) -> Subscription:
-    """The snapshot, completed with the recorded facts that it does not name.
+    """Return the snapshot, completed with the recorded facts that it does not name.
 
     An existing binding is kept, and a dispute changes only if the snapshot names one. A payment counts as
     overdue since it was first seen as such, because the member was told then how long the roles stay.
@@ -30,7 +30,10 @@ def merge(old: Subscription | None, new: Subscription, at: int, *, at_once: bool
 
 
 def _bound_by(old: Subscription | None, new: Subscription) -> BoundBy:
-    """Return the recorded evidence of the owner, or the new if none is recorded or it confirms an admin's."""
+    """Return the recorded evidence of the owner.
+
+    Return the new evidence instead if none is recorded, or if it confirms an admin's.
+    """
     if old is None or old.binding is None or (old.bound_by is BoundBy.ADMIN and old.binding == new.binding):
         return new.bound_by
     return old.bound_by
@@ -70,7 +73,7 @@ def _bought_before(old: Subscription, new: Subscription) -> int | None:
 
 
 def visible_facts(sub: Subscription) -> str:
-    """The facts that a person would notice, as one line of history. Renewals are left out."""
+    """Return the facts that a person would notice, as one line of history. Renewals are left out."""
     prices = "+".join(f"{item.price.id}x{item.quantity}" for item in sub.items)
     facts = {
         "member": sub.binding.member_id if sub.binding else None,

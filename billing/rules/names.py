@@ -1,4 +1,4 @@
-"""Names that people typed: simplified for display, and compared by how they look."""
+"""Simplifies names that people typed for display, and compares names by how they look."""
 
 from __future__ import annotations
 
@@ -61,14 +61,16 @@ NAMELESS = Names()
 
 
 def is_blank(char: str) -> bool:
-    """True if the character is invisible and not a space."""
+    """Return True if the character is invisible and not a space."""
     code = ord(char)
     return unicodedata.category(char) in _UNSEEN or any(first <= code <= last for first, last in _BLANK)
 
 
 def find_unseen(name: str) -> str | None:
-    """The first invisible character in a name, except those that emoji and some scripts need; None if there
-    is none."""
+    """Return the first invisible character in a name; None if there is none.
+
+    Characters that emoji and some scripts need do not count.
+    """
     for number, char in enumerate(name):
         before, after = name[number - 1 : number] or " ", name[number + 1 : number + 2] or " "
         shapes = char in _JOINERS and _is_joined(before) and _is_joined(after)
@@ -83,16 +85,21 @@ def _is_joined(char: str) -> bool:
 
 
 def twin_key(name: str) -> str:
-    """A key that is equal for names that look the same: composed or not, wide or narrow, upper or lower case,
-    or with similar letters of another script."""
+    """Return a key that is equal for names that look the same.
+
+    Names look the same whether composed or not, wide or narrow, upper or lower case, or with similar letters
+    of another script.
+    """
     seen = "".join(c for c in unicodedata.normalize("NFKC", name) if not is_blank(c))
     folded = unicodedata.normalize("NFKC", seen.translate(_TWINS).casefold())
     return " ".join(folded.split())
 
 
 def plain_name(text: str, units: int) -> str:
-    """The text as one line without markup, addresses, invisible characters and characters that reverse the
-    direction; at most `units` UTF-16 units, as providers count."""
+    """Return the text as one line of at most `units` UTF-16 units, the unit in which providers count.
+
+    Removes markup, addresses, invisible characters and characters that reverse the direction.
+    """
     line = " ".join("".join(c if _is_plain(c) else " " for c in unicodedata.normalize("NFC", text)).split())
     cut = line
     while len(cut.encode("utf-16-le")) > 2 * (units - (cut != line)):

@@ -19,7 +19,8 @@ DAY = 86_400  # seconds
 class CalendarRow:
     """A row of the calendar, in days before the charge.
 
-    `days`: when it is sent; `earliest`, `latest`: the window for sending it; `ground`: who asks for it.
+    `days`: when the notice is sent; `earliest`, `latest`: the window for sending it; `ground`: the law or
+    rule that requires it.
     """
 
     days: int
@@ -70,13 +71,16 @@ def due_notice(subscription: Subscription, now: int) -> Due | None:
 
 
 def is_due(subscription: Subscription | None, row: CalendarRow, charge_at: int, now: int) -> bool:
-    """Return whether a notice that was planned for this charge is still right."""
+    """Return True if a notice that was planned for this charge still applies."""
     due = due_notice(subscription, now) if subscription is not None else None
     return due is not None and (due.row, due.charge_at) == (row, charge_at)
 
 
 def _begun(subscription: Subscription) -> int:
-    """Return when the trial began. A trial that an owner lengthened counts from its first day."""
+    """Return when the trial began, in unix seconds.
+
+    A trial that an owner extended counts from its first day.
+    """
     start = subscription.period_start
     return subscription.created_at if start is None else min(start, subscription.created_at)
 

@@ -29,5 +29,5 @@ REASONS = (*_TEXTS, "other")
 
 
 def reason_of(parked: Sequence[Text | str]) -> str:
-    """The first of REASONS that matches one of the texts with which a member is parked."""
+    """Return the first of REASONS that matches one of the texts with which a member is parked."""
     return next((reason for reason, text in _TEXTS.items() if text in parked), "other")

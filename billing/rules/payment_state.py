@@ -1,4 +1,4 @@
-"""Sorts subscriptions into the few states that an admin asks for. Pure."""
+"""Sorts subscriptions into the few payment states that admins can filter by. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from billing.model import Status
 
 
 class PaymentState(StrEnum):
-    """Whether a subscription is paid."""
+    """The payment state of a subscription."""
 
     ACTIVE = "active"
     TRIAL = "trial"
@@ -19,7 +19,10 @@ class PaymentState(StrEnum):
 
 
 def payment_state(status: Status, unpaid_since: int | None, now: int, grace: int) -> PaymentState:
-    """The state of a subscription at that moment. `unpaid_since`, `grace`: as in Subscription and Ports."""
+    """Return the payment state of a subscription at the moment `now`.
+
+    `unpaid_since`, `grace`: as in Subscription and Ports.
+    """
     match status:
         case Status.ACTIVE:
             return PaymentState.ACTIVE

@@ -1,4 +1,4 @@
-"""Finds out why a member just got or lost a role, from the ledger's state at that moment. Pure."""
+"""Determines why a member just got or lost a role, from the ledger's state at that moment. Pure."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Why:
 def why_given(
     role_id: int, state: MemberState, now: int, grace: int, news: Collection[SubscriptionKey]
 ) -> Why:
-    """Why the member gets the role.
+    """Return why the member gets the role.
 
-    Of several subscriptions one in `news` comes first, because the member is told about it anyway.
+    Of several subscriptions one in `news` comes first, because the member is notified of it anyway.
     """
     paid = [s for s in state.subscriptions if _gives(s, role_id, state.plans, now, grace)]
     for subscription in sorted(paid, key=lambda s: s.key not in news):
@@ -56,7 +56,7 @@ def why_given(
 def why_taken(
     role_id: int, state: MemberState, now: int, grace: int, news: Collection[SubscriptionKey]
 ) -> Why:
-    """Why the member loses the role: an admin's block first, otherwise the source that ended last."""
+    """Return why the member loses the role: an admin's block first, otherwise the source that ended last."""
     plans = _with_role(role_id, state.plans)
     decided = [o for o in state.overrides if o.starts_at <= now and o.by != RULE]
     block = block_on([plan.id for plan in plans], decided)

@@ -10,15 +10,14 @@ from billing.model import Entitlement, Plan
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Role ids to give and to take. Gives are applied before takes."""
+    """Role ids to give and to take. Roles are given before others are taken."""
 
     give: tuple[int, ...] = ()
     take: tuple[int, ...] = ()
 
 
 def roles_of(entitlements: Iterable[Entitlement], plans: Sequence[Plan], *, held: bool) -> frozenset[int]:
-    """The roles of those entitlements that are on hold (`held`), or of those that are certain (not
-    `held`)."""
+    """Return the roles of the entitlements that are on hold (`held`) or certain (not `held`)."""
     wanted = {e.plan_id for e in entitlements if e.held is held}
     return frozenset(role for plan in plans if plan.id in wanted for role in plan.role_ids)
 
@@ -26,7 +25,7 @@ def roles_of(entitlements: Iterable[Entitlement], plans: Sequence[Plan], *, held
 def diff(
     desired: frozenset[int], held: frozenset[int], actual: frozenset[int], granted_by_us: frozenset[int]
 ) -> Changes:
-    """The changes that turn `actual` into `desired`.
+    """Return the changes that turn `actual` into `desired`.
 
     Only a role in `granted_by_us` is ever taken; a role in `held` is neither given nor taken.
     """

@@ -35,7 +35,10 @@ def kind_of(event: OutboxEvent) -> NewsKind | None:
 
 
 def news_of(event: OutboxEvent, plans: Mapping[int, str]) -> SaleNews | None:
-    """Return an event as news; None if it is none. `plans`: the names of the server's plans by id."""
+    """Return an event as news; None if it is none.
+
+    `plans`: the names of the server's plans by id.
+    """
     body = event.body
     if kind_of(event) is None or event.member_id is None or not isinstance(body, SubscriptionEvent):
         return None

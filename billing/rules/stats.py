@@ -47,10 +47,12 @@ Amounts = dict[str, Fraction]  # minor units by currency
 
 @dataclass(slots=True)
 class Revenue:
-    """Monthly recurring revenue, after discounts and with taxes, in minor units by currency. `now`: of
-    subscriptions that are active or overdue; `before`: at the start of the period; `gained`, `lost`,
-    `changed`: the movements between, by subscriptions that began to count, ceased to, or cost another
-    amount. `unknown`: how many subscriptions count whose amount only the provider knows."""
+    """Monthly recurring revenue, after discounts and with taxes, in minor units by currency.
+
+    `now`: from subscriptions that are active or overdue; `gained`, `lost`, `changed`: the movements of the
+    period, from subscriptions that began to count, stopped counting, or changed their amount. `unknown`: the
+    number of counted subscriptions whose amount only the provider knows.
+    """
 
     now: Amounts = field(default_factory=dict)
     gained: Amounts = field(default_factory=dict)
@@ -70,8 +72,11 @@ class Revenue:
 
 @dataclass(slots=True)
 class Movements:
-    """The numbers of events in a period. `started` had no free days; `linked` existed before and `unlinked`
-    still exist; `stopped` and `resumed` are renewals."""
+    """The numbers of events in a period.
+
+    `started` had no free days; `linked` existed before and `unlinked` still exist; `stopped` and `resumed`
+    are renewals.
+    """
 
     started: int = 0
     trials: int = 0
@@ -87,15 +92,18 @@ class Movements:
 
     @property
     def difference(self) -> int:
-        """How many subscriptions run more at the end of the period than at its start."""
+        """The number of running subscriptions at the end of the period minus the number at its start."""
         return self.started + self.trials + self.linked - self.unlinked - self.ended.total()
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """A server's numbers since a moment. `overdue`: a payment failed and the grace period runs; `unpaid`: it
-    is over; `other`: paused, or the provider's status is unknown. `tenure`: the median age of running
-    subscriptions, in days; None without any. `refunded`: by currency."""
+    """A server's numbers since a moment.
+
+    `overdue`: a payment failed and the grace period runs; `unpaid`: the grace period is over; `other`:
+    paused, or the provider's status is unknown. `tenure`: the median age of running subscriptions, in days;
+    None if there are none. `refunded`: minor units by currency.
+    """
 
     since: int
     active: int
@@ -122,8 +130,11 @@ class Stats:
 def calculate_stats(
     present: Iterable[SubscriptionFacts], events: Iterable[OutboxEvent], since: int, now: int, grace: int
 ) -> Stats:
-    """The numbers at `now`, with the movements since then. `present`: the server's subscriptions that belong
-    to a member, are past their first payment, and have not ended; `events`: its events in that period."""
+    """Return the numbers at `now`, with the movements since `since`, both in unix seconds.
+
+    `present`: the server's subscriptions that belong to a member, are past their first payment, and have not
+    ended; `events`: the server's events in that period.
+    """
     states, revenue, ages = Counter[PaymentState](), Revenue(), []
     for facts in present:
         states[payment_state(facts.status, facts.unpaid_since, now, grace)] += 1
@@ -159,7 +170,7 @@ def calculate_stats(
 
 
 def monthly(facts: SubscriptionFacts | None) -> Amounts:
-    """The subscription's monthly recurring revenue, by currency; empty if it does not count."""
+    """Return a subscription's monthly recurring revenue, by currency; empty if it does not count."""
     found: Amounts = {}
     if facts is not None and facts.status in _COUNTED:
         for charge in facts.charges:

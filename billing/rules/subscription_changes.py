@@ -60,7 +60,7 @@ SubscriptionBody = (
 
 
 def facts_of(sub: Subscription, plans: Sequence[Plan]) -> SubscriptionFacts:
-    """The facts that events show of a subscription."""
+    """Return the facts of a subscription that events contain."""
     return SubscriptionFacts(
         key=sub.key,
         status=sub.status,
@@ -80,9 +80,9 @@ def facts_of(sub: Subscription, plans: Sequence[Plan]) -> SubscriptionFacts:
 
 
 def recurring_charges(sub: Subscription) -> tuple[RecurringCharge, ...]:
-    """The cost of each period as long as the subscription runs, even if its end is scheduled.
+    """Return the cost of each period while the subscription runs, even if its end is scheduled.
 
-    A charge that differs only once, for example by a discount on one invoice, is passed over.
+    Ignores a charge that differs only once, for example because of a discount on one invoice.
     """
     dated = any(discount.ends_at is not None for discount in sub.terms.discounts)
     return _charges(sub.key.at, sub.items, sub.terms, sub.status, sub.period_end if dated else None)
@@ -109,7 +109,7 @@ def _recurring(charge: NextCharge) -> RecurringCharge:
 
 
 def is_begun(sub: Subscription | None) -> bool:
-    """True if the subscription belongs to a member and is past its first payment."""
+    """Return True if the subscription belongs to a member and is past its first payment."""
     return sub is not None and sub.binding is not None and sub.status is not Status.PENDING
 
 
@@ -121,8 +121,11 @@ def decide_events(
     by: int | None = None,
     revoked: bool = False,
 ) -> list[SubscriptionBody]:
-    """The events that lead from the recorded subscription to the new one; empty if nothing that they show
-    has changed. `plans`: all plans of the member's server; `revoked`: an admin's block is about it."""
+    """Return the events that lead from the recorded subscription to the new one.
+
+    Returns none if nothing that events show has changed. `plans`: all plans of the member's server;
+    `revoked`: an admin's block affects the subscription.
+    """
     known = old if is_begun(old) else None
     came_to_nothing = new.status is Status.ENDED and new.paid_through is None
     if known is None and (came_to_nothing or not is_begun(new)):
@@ -147,7 +150,10 @@ def decide_events(
 
 
 def decide_unlinked(sub: Subscription, plans: Sequence[Plan], by: int | None) -> list[SubscriptionBody]:
-    """The event for a subscription that no longer belongs to its member."""
+    """Return the event for a subscription that no longer belongs to its member.
+
+    Returns none for a subscription that never got past its first payment.
+    """
     return [SubscriptionUnlinked(subscription=facts_of(sub, plans), by=by)] if is_begun(sub) else []
 
 
@@ -174,7 +180,7 @@ def _paid(
 
 
 def _moved_on(old: Subscription, new: Subscription) -> bool:
-    """True if another period is running."""
+    """Return True if a later period is running than before."""
     if old.period_start is None or new.period_start is None:
         return False
     return new.period_start > old.period_start
@@ -183,7 +189,7 @@ def _moved_on(old: Subscription, new: Subscription) -> bool:
 def _since_begun(
     old: Subscription | None, new: Subscription, facts: SubscriptionFacts, by: int | None, *, revoked: bool
 ) -> Iterator[SubscriptionBody]:
-    """The events that may follow at once when a subscription is first seen (`old` None), too."""
+    """Yield the events that can also follow immediately when a subscription is first seen (`old` None)."""
     if new.status in _OWED and (old is None or old.status not in _OWED):
         yield SubscriptionPaymentFailed(subscription=facts)
     if _stops(old, new):
@@ -217,7 +223,7 @@ def _reason(old: Subscription | None, new: Subscription, by: int | None, *, revo
 
 
 def present_state(events: Iterable[SubscriptionEvent]) -> dict[str, SubscriptionFacts]:
-    """The subscriptions of a server after these events, oldest first, by their keys."""
+    """Return a server's subscriptions after these events, by their keys. `events`: oldest first."""
     found: dict[str, SubscriptionFacts] = {}
     for event in events:
         found.pop(str(event.subscription.key), None)

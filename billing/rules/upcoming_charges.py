@@ -27,9 +27,9 @@ Lines = dict[int, Decimal]
 
 
 def decide_charges(sub: Subscription) -> tuple[NextCharge, ...]:
-    """The next charge of each group of items that renew together, earliest first.
+    """Return the next charge of each group of items that renew together, earliest first.
 
-    Empty if nothing will be charged, or if that is not known.
+    Empty if nothing will be charged, or if the charges are not known.
     """
     if not sub.renews or sub.status not in (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE):
         return ()
@@ -41,17 +41,21 @@ def decide_charges(sub: Subscription) -> tuple[NextCharge, ...]:
 
 
 def decide_prices(sub: Subscription) -> tuple[NextCharge, ...]:
-    """The price of one period for each group of items, before discounts and taxes, even if nothing is
-    charged."""
+    """Return the price of one period for each group of items, before discounts and taxes.
+
+    Includes subscriptions that are not being charged.
+    """
     return tuple(_priced(sub, group) for group in _groups(sub))
 
 
 def decide_sale(
     price: Price, trial_days: int, starts_at: int | None
 ) -> tuple[Money | None, tuple[Step, ...]]:
-    """The amount due at once on the payment page (None: not known), and the charges that follow; these
-    include the one due at once if it belongs to their series. `starts_at`: the time until then is already
-    paid."""
+    """Return the amount due immediately on the payment page (None: not known), and the charges that follow.
+
+    The charges include the one due immediately if it belongs to their series. `starts_at`: the time until
+    this moment (unix seconds) is already paid.
+    """
     if price.amount is None:
         return None, ()
     steps = price.steps or (Step(price.amount),)
@@ -66,7 +70,7 @@ def decide_sale(
 
 
 def _groups(sub: Subscription) -> list[tuple[int, ...]]:
-    """Positions of the items that are charged together, because they have the same interval."""
+    """Return the positions of items that are charged together because they have the same interval."""
     places = sorted(range(len(sub.items)), key=lambda n: (_interval(sub.items[n].price), n))
     together = (tuple(group) for _, group in groupby(places, lambda n: _interval(sub.items[n].price)))
     return sorted(together)
@@ -113,10 +117,10 @@ def _unsure(terms: Terms, priced: NextCharge, *, alone: bool) -> tuple[Unsure, .
 
 
 def _is_known(discount: Discount, *, alone: bool) -> bool:
-    """True if the reduction of each charge is known.
+    """Return True if the reduction of each charge is known.
 
-    With several groups, a fixed amount off one bill, or any reduction of the next bill only, may apply to
-    any of them.
+    With several groups, a fixed amount off one bill, or any reduction of the next bill only, may apply to any
+    of them.
     """
     if discount.percent is None and discount.amount is None:
         return False
@@ -138,7 +142,7 @@ class _Cycle:
             self._first = max(self._first, self._reaches(sub.terms.resumes_at))
 
     def _reaches(self, moment: int) -> int:
-        """The number of the first charge at or after a moment."""
+        """Return the number of the first charge at or after a moment."""
         return bisect_left(range(FURTHEST), moment, key=self._at)
 
     def _at(self, number: int) -> int:
@@ -154,7 +158,7 @@ class _Cycle:
 
 
 def _steps(sub: Subscription, group: Sequence[int], cycle: _Cycle) -> tuple[Step, ...]:
-    """The amounts in order; empty if they depend on how the provider rounds."""
+    """Return the amounts in order; empty if they depend on how the provider rounds."""
     lasting = [d for d in _in_force(sub.terms.discounts, cycle, 0) if not d.once]
     if any(d.once for d in sub.terms.discounts) and not _sum(sub, group, lasting):
         return ()  # with nothing left to reduce, a one-time discount may be kept for a later charge
@@ -173,7 +177,7 @@ def _steps(sub: Subscription, group: Sequence[int], cycle: _Cycle) -> tuple[Step
 
 
 def _changes(discounts: Iterable[Discount], cycle: _Cycle) -> Iterable[int]:
-    """The numbers of the charges at which a discount ends."""
+    """Yield the numbers of the charges at which a discount ends."""
     for discount in discounts:
         if discount.once:
             yield 1
@@ -190,7 +194,10 @@ def _in_force(discounts: Iterable[Discount], cycle: _Cycle, number: int) -> list
 
 
 def _sum(sub: Subscription, group: Sequence[int], discounts: Sequence[Discount]) -> int | None:
-    """The amount of one charge; None if it depends on how the provider rounds, or is too small to charge."""
+    """Return the amount of one charge, in minor units.
+
+    Returns None if it depends on how the provider rounds, or is too small to charge.
+    """
     found = {
         _rounded(sub, group, discounts, rounding, each=each)
         for rounding in (ROUND_HALF_UP, ROUND_HALF_DOWN)
@@ -207,7 +214,7 @@ def _sum(sub: Subscription, group: Sequence[int], discounts: Sequence[Discount])
 def _rounded(
     sub: Subscription, group: Sequence[int], discounts: Sequence[Discount], rounding: str, *, each: bool
 ) -> int:
-    """The amount under one way of rounding: `each` line and step, or only the total."""
+    """Return the amount under one way of rounding: `each` line and step, or only the total."""
 
     def whole(value: Decimal) -> Decimal:
         return value.quantize(Decimal(1), rounding)
@@ -235,10 +242,10 @@ def _rounded(
 
 
 def _spread(amount: int, lines: Sequence[Decimal], rounding: str, *, each: bool) -> list[Decimal]:
-    """An amount off the total, spread over its lines by price.
+    """Spread an amount off the total over its lines in proportion to their prices.
 
-    In whole minor units one line takes the remainder: Stripe does not say which, so it is the last or,
-    with the other rounding, the first.
+    In whole minor units one line takes the remainder: Stripe does not say which, so it is the last or, with
+    the other rounding, the first.
     """
     base = sum(lines, Decimal(0))
     if not base:
@@ -251,5 +258,5 @@ def _spread(amount: int, lines: Sequence[Decimal], rounding: str, *, each: bool)
 
 
 def named(charge: NextCharge, amount: int) -> NextCharge:
-    """The charge with the amount that the provider itself named for it."""
+    """Return the charge with the amount that the provider itself named for it."""
     return replace(charge, steps=(Step(amount, 1),))

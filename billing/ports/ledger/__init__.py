@@ -1,4 +1,4 @@
-"""The Ledger port: everything that Dues remembers, by subject."""
+"""The ledger port: all data that Dues keeps, by subject."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class Ledger(
     OlderLedger,
     Protocol,
 ):
-    """Everything that Dues remembers. Methods raise LedgerError and nothing else.
+    """All data that Dues keeps. Methods raise LedgerError and nothing else.
 
-    Every `record_` method is one transaction, durable when it returns. Loads see committed rows only.
+    Every `record_` method is one transaction, durable when it returns. Every `load_` method sees only
+    committed rows.
     """

@@ -27,13 +27,13 @@ class DecisionLedger(Protocol):
         """
 
     async def load_overrides(self, guild_id: int, member_id: int, at: int) -> list[Override]:
-        """Overrides that are not lifted and have not expired at that moment."""
+        """Return the member's overrides that are not lifted and have not expired at `at` (unix seconds)."""
 
     async def load_granting(self, member_id: int) -> list[int]:
-        """Servers in which this person has a grant that was not lifted, expired or not."""
+        """Return the ids of servers in which this person has a grant that was not lifted, expired or not."""
 
     async def load_decision(self, decision_id: str) -> list[Override]:
-        """The rows of one decision that are not lifted."""
+        """Return the rows of one decision that are not lifted."""
 
     async def record_lifted(
         self,
@@ -47,28 +47,29 @@ class DecisionLedger(Protocol):
         replaces: Sequence[str] = (),
         overrides: Sequence[Override] = (),
     ) -> list[Override]:
-        """Lift a decision, record the intents and notices that follow, and queue the member, in one
-        transaction. Returns the lifted rows; if the decision was already lifted, returns an empty list and
-        records nothing.
+        """Lift a decision and return the lifted rows.
+
+        In the same transaction, records the intents and notices that follow, and queues the member. If the
+        decision was already lifted, records nothing and returns an empty list.
 
         `replaces`: further decisions to lift; `overrides`: decisions that take their place.
         """
 
     async def record_intent(self, intent: Intent, /) -> Intent:
-        """Save an intent before acting on it.
+        """Save an intent before it is carried out, and return it.
 
-        A pending intent of the same kind for the same subscription is returned instead; a pending intent
-        that this one contradicts is dropped.
+        If an intent of the same kind for the same subscription is already pending, returns that one instead.
+        A pending intent that this one contradicts is dropped.
         """
 
     async def load_intents(self, at: int, limit: int) -> list[Intent]:
-        """Pending intents whose next attempt is due."""
+        """Return up to `limit` pending intents whose next attempt is due at `at` (unix seconds)."""
 
     async def load_intents_of(self, key: SubscriptionKey) -> list[Intent]:
-        """All intents for a subscription, newest first."""
+        """Return all intents for a subscription, newest first."""
 
     async def load_intent(self, intent_id: str) -> Intent | None:
-        """The intent with this id; None if there is none."""
+        """Return the intent with this id; None if there is none."""
 
     async def record_intent_outcome(
         self,
@@ -79,5 +80,5 @@ class DecisionLedger(Protocol):
     ) -> None:
         """Record the new state of an intent with its snapshot and notices.
 
-        `at`: when the provider confirmed it.
+        `at`: when the provider confirmed it, in unix seconds.
         """

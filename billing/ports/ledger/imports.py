@@ -9,13 +9,13 @@ from billing.model.imports import Import, ImportRow, RowState
 
 
 class ImportLedger(Protocol):
-    """Imports: previews, and what was linked by those that an admin applied."""
+    """Previews of imports, and the subscriptions linked by imports that an admin applied."""
 
     async def record_import(self, guild_id: int, by: int, rows: Sequence[ImportRow], at: int) -> int:
-        """Keep a preview and return its id. Previews of the server that nobody applied are dropped."""
+        """Store a preview and return its id. Drops the server's earlier previews that nobody applied."""
 
     async def load_import(self, import_id: int) -> Import | None:
-        """Return an import; None if there is none."""
+        """Return the import with this id; None if there is none."""
 
     async def load_last_import(self, guild_id: int) -> Import | None:
         """Return the server's last import that an admin applied; None if there is none."""
@@ -26,8 +26,10 @@ class ImportLedger(Protocol):
         """Return up to `limit` rows in these states, ordered by line, each with a line above `after`."""
 
     async def record_import_applied(self, import_id: int, at: int) -> None:
-        """Record that an admin applied it. The first time counts."""
+        """Record that an admin applied an import. Only the first call counts."""
 
     async def record_import_row(self, import_id: int, row: ImportRow, at: int) -> None:
-        """Record a row's new state. From UNDOING on, the brake does not hold the member's removals for a
-        day."""
+        """Record a row's new state.
+
+        From UNDOING on, the brake does not stop removals of the member's roles for a day.
+        """

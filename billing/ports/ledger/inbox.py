@@ -14,13 +14,16 @@ class InboxLedger(Protocol):
     """Stored notifications, and subscriptions that need to be fetched."""
 
     async def record_events(self, events: Sequence[Event], at: int) -> int:
-        """Store events that are not yet known; returns how many were new. Durable when it returns."""
+        """Store the events that are not yet known, and return their number. Durable when it returns."""
 
     async def load_known_events(self, provider: str, account: str, ids: Sequence[str]) -> set[str]:
-        """The ids among `ids` whose events are stored; finished events are deleted after three months."""
+        """Return those of `ids` whose events are stored. Finished events are deleted after three months."""
 
     async def load_pending_events(self, at: int, limit: int) -> list[Event]:
-        """Stored events that have not been located yet and whose next attempt is due, oldest first."""
+        """Return up to `limit` stored events that are not yet located and due, oldest first.
+
+        An event is due from the moment of its next attempt.
+        """
 
     async def record_located(
         self,
@@ -35,14 +38,18 @@ class InboxLedger(Protocol):
         """Postpone an event that failed, so that it never holds up the others."""
 
     async def load_stale(self, at: int, limit: int) -> list[StaleSubscription]:
-        """Subscriptions to fetch whose next attempt is due, longest waiting first; each lets more urgent ones
-        past for a while (billing.priority.YIELDS)."""
+        """Return up to `limit` subscriptions whose next fetch is due, longest waiting first.
+
+        Each lets more urgent ones pass for a while (billing.priority.YIELDS).
+        """
 
     async def load_stale_members(
         self, provider: str, account: str, at: int, limit: int
     ) -> list[tuple[StaleSubscription, int]]:
-        """Those due at this account that are recorded as a member's and that nobody waits for, each with the
-        moment at which the subscription was made."""
+        """Return up to `limit` due subscriptions of an account that have a member and for which nobody waits.
+
+        Each comes with the moment at which it was created, in unix seconds.
+        """
 
     async def record_stale(
         self,
@@ -60,16 +67,18 @@ class InboxLedger(Protocol):
         """Postpone a subscription whose fetch failed."""
 
     async def record_synced(self, synced: SyncResult) -> bool:
-        """Record a snapshot with its history row, queue the member, and finish the events that queued the
-        fetch.
+        """Record a fetched snapshot, queue its member, and return True if anything changed.
 
-        The history row is written only for changes that a person would notice. An ENDED snapshot is never
-        replaced by one that is not. Returns True if anything changed.
+        Also finishes the events that queued the fetch. A history row is written only for changes that a
+        person would notice. An ENDED snapshot is never replaced by one that is not.
         """
 
     async def record_retry(self, at: int, wished_before: int) -> None:
-        """Make everything due now that failed and awaits its next attempt: events, fetches, members, and all
-        intents created before `wished_before`. Writes nothing if there is nothing to retry."""
+        """Make all failed work that awaits its next attempt due now.
+
+        That is events, fetches, members, and all intents created before `wished_before` (unix seconds).
+        Writes nothing if there is nothing to retry.
+        """
 
     async def load_dispute(self, provider: str, account: str, dispute_id: str) -> DisputeState | None:
-        """The last known state of a dispute; None if it is not known yet."""
+        """Return the last known state of a dispute; None if it is not known yet."""

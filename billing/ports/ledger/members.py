@@ -17,13 +17,13 @@ class MemberLedger(Protocol):
         """Queue members to be reconciled; parked members become active again."""
 
     async def load_queued_members(self, at: int, limit: int) -> list[QueuedMember]:
-        """Queued members whose next attempt is due, longest waiting first."""
+        """Return up to `limit` queued members whose next attempt is due, longest waiting first."""
 
     async def load_member_state(self, guild_id: int, member_id: int) -> MemberState:
-        """All data that decides this member's roles, in one consistent read."""
+        """Return all data that decides this member's roles, in one consistent read."""
 
     async def load_member_states(self, members: Sequence[Binding]) -> list[MemberState]:
-        """All data that decides the roles of each of these members, in their order."""
+        """Return all data that decides the roles of each of these members, in the given order."""
 
     async def record_granting(self, guild_id: int, member_id: int, role_id: int, at: int) -> None:
         """Record that the bot is about to give a role; from now on the bot may take it."""
@@ -51,56 +51,68 @@ class MemberLedger(Protocol):
         """Postpone a queued member whose roles could not be reconciled."""
 
     async def record_due(self, at: int) -> int:
-        """Queue the members whose moment has come, and queue their subscriptions to be fetched; returns how
-        many. Writes nothing if there are none."""
+        """Queue the members whose roles change by time, and their subscriptions to be fetched.
+
+        Returns the number of members. Writes nothing if there are none.
+        """
 
     async def load_next_due(self, after: int) -> int | None:
-        """The next moment after `after` at which `record_due` or any retry has work to do."""
+        """Return the next moment after `after` at which `record_due` or any retry has work to do.
+
+        In unix seconds; None if there is none.
+        """
 
     async def load_members_to_check(self, at: int, limit: int) -> list[Binding]:
-        """Members who have roles from the bot, or rights, or are parked; who are not queued, and were last
-        reconciled before that moment. Longest unchecked first."""
+        """Return up to `limit` members last reconciled before `at` (unix seconds), longest unchecked first.
+
+        Only members who have roles from the bot or rights, or who are parked; queued members are left out.
+        """
 
     async def record_checked(self, members: Sequence[Binding], at: int) -> None:
         """Record that these members were checked and found consistent."""
 
     async def load_drifted_members(self, after: Binding, at: int, grace: int, limit: int) -> list[Binding]:
-        """Up to `limit` members of all servers whose granted roles differ from what their subscriptions give
-        at that moment, and members with overrides, ordered by server and member, each greater than `after`.
+        """Return up to `limit` members whose granted roles differ from what their subscriptions give at `at`.
 
-        Queued and parked members are left out. The list may contain members who turn out to be consistent,
-        but never misses one who is not."""
+        Includes all members with overrides. Covers all servers, ordered by server and member, each greater
+        than `after`. Queued and parked members are left out. The list may contain members who turn out to be
+        consistent, but never misses one who is not.
+        """
 
     async def load_parked(self, guild_id: int, after: int, limit: int) -> list[tuple[int, Reasons]]:
-        """Up to `limit` ids of members whose roles could not be set, ordered, each greater than `after`, with
-        the reasons."""
+        """Return up to `limit` ids of members whose roles could not be set, each with the reasons.
+
+        They are ordered, each greater than `after`.
+        """
 
     async def load_retried(
         self, guild_id: int, queued_before: int, after: int, limit: int
     ) -> list[tuple[int, str]]:
-        """Up to `limit` ids of members queued since before that moment, ordered, each greater than `after`,
-        with the error of the last attempt."""
+        """Return up to `limit` ids of members queued before `queued_before` (unix seconds).
+
+        Each comes with the error of the last attempt. The ids are ordered, each greater than `after`.
+        """
 
     async def record_taking(self, guild_id: int, member_id: int, at: int) -> int | None:
         """Ask the brake before taking roles from a queued member.
 
-        None: the roles may be taken, and the member counts.
-
-        Otherwise the brake is on and the member keeps their roles; the answer identifies the question put to
-        the admins: `Brake.asked_at`. A member counts once within the window, however often this is called.
+        Returns None if the roles may be taken; the member is then counted. Otherwise the brake is on and the
+        member keeps their roles; returns `Brake.asked_at`, which identifies the question put to the admins. A
+        member counts once within the window, however often this is called.
         """
 
     async def load_brake(self, guild_id: int) -> Brake | None:
-        """The server's brake; None if it is off."""
+        """Return the server's brake; None if it is off."""
 
     async def record_released(self, guild_id: int, asked_at: int, by: int, at: int) -> int:
         """Record that an admin releases the brake: queue the braked members, and brake nobody for a day.
 
-        Returns how many members there were; 0 if `asked_at` is no longer the current question.
+        Returns the number of braked members; 0 if `asked_at` no longer identifies the current question.
         """
 
     async def record_kept(self, guild_id: int, asked_at: int, by: int, at: int) -> int | None:
         """Record that an admin keeps the brake on.
 
-        Returns when admins are asked again; None if `asked_at` is no longer the current question.
+        Returns when admins are asked again (unix seconds); None if `asked_at` no longer identifies the
+        current question.
         """

@@ -17,14 +17,16 @@ class OutboxLedger(Protocol):
     async def load_outbox(
         self, after: int, limit: int, guild_id: int | None = None, member_id: int | None = None
     ) -> list[OutboxEvent]:
-        """Up to `limit` events, oldest first, each with a sequence greater than `after`: of one server, of
-        one of its members, or of all. A member needs a server."""
+        """Return up to `limit` events whose sequence is greater than `after`, oldest first.
+
+        They are those of one server, of one of its members, or of all servers. A member needs a server.
+        """
 
     async def load_newest_events(self, guild_id: int, member_id: int, limit: int) -> list[OutboxEvent]:
-        """The newest events of a member, newest first."""
+        """Return up to `limit` events of a member, newest first."""
 
     async def load_sequence_before(self, guild_id: int, at: int) -> int:
-        """The sequence of the server's last event before that moment; 0 if there is none.
+        """Return the sequence of the server's last event before `at` (unix seconds); 0 if there is none.
 
         From there, `load_outbox` reads everything since.
         """

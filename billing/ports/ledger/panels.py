@@ -11,7 +11,10 @@ class PanelLedger(Protocol):
     """Public cards with the plans of a server, at most one for each server."""
 
     async def record_panel(self, guild_id: int, channel_id: int, message_id: int, at: int) -> None:
-        """Remember a server's card, which is edited once more, in place of an earlier one."""
+        """Store the message that shows a server's card, replacing an earlier one.
+
+        The message is edited once more afterwards.
+        """
 
     async def load_panel(self, guild_id: int) -> Panel | None:
         """Return a server's card; None if it has none."""

@@ -15,59 +15,69 @@ class PlanLedger(Protocol):
     async def record_plan(self, plan: Plan, who: str, at: int) -> Plan:
         """Insert a plan (id 0) or replace it, and queue every member whom the change may affect.
 
-        A price taken off sale becomes a former price.
+        Returns the plan with its id. A price taken off sale becomes a former price.
 
-        Conflict if the server has no room for a further plan or price (see `load_plans`), or if another plan
-        that is not removed has that name in the server, or has or had one of the prices: the price says which
-        plan was bought.
+        Raises Conflict if the server has no room for a further plan or price (see `load_plans`), or if
+        another plan that is not removed has that name in the server, or has or had one of the prices: the
+        price tells which plan was bought.
         """
 
     async def load_plan(self, plan_id: int) -> Plan | None:
-        """The plan with this id, even if removed; None if there is none."""
+        """Return the plan with this id, even if it was removed; None if there is none."""
 
     async def load_plans(self, guild_id: int, *, removed: bool = False) -> list[Plan]:
-        """The plans of a server, in the order in which they were added.
+        """Return the plans of a server, in the order in which they were added.
 
-        A server has 500 plans with 2,000 prices at most, including removed plans and former prices.
+        A server has at most 500 plans with 2,000 prices, including removed plans and former prices.
         """
 
     async def load_plans_of(self, prices: Collection[Price], after: int, limit: int) -> list[Plan]:
-        """Up to `limit` plans of all servers, removed ones included, that name one of these prices or another
-        price of its product, ordered by id, each with an id greater than `after`."""
+        """Return up to `limit` plans of all servers that sell one of these prices.
+
+        A plan that names another price of the same product counts too, and so do removed plans. They are
+        ordered by id, each with an id greater than `after`.
+        """
 
     async def load_sold(self, prices: Collection[Price]) -> set[tuple[str, str, str]]:
-        """The keys (`Price.key`) of those of these prices for which `load_plans_of` would find a plan."""
+        """Return the keys (`Price.key`) of the given prices for which `load_plans_of` would find a plan."""
 
     async def load_sellers(
         self, after: int, limit: int, at: tuple[str, str] | None = None, *, removed: bool = True
     ) -> list[int]:
-        """Up to `limit` ids of servers that sell plans, ordered, each greater than `after`.
+        """Return up to `limit` ids of servers that sell plans, ordered, each greater than `after`.
 
-        `at`: only those with a price, also a former one, at this provider and account. `removed`: those
-        whose plans have all been removed count too.
+        `at`: only servers with a price, current or former, at this provider and account. `removed`: include
+        servers whose plans have all been removed.
         """
 
     async def load_price_conflicts(self, guild_id: int, limit: int) -> list[PriceConflict]:
-        """Up to `limit` prices that two plans of a server had in a ledger of an earlier version, and that the
-        younger plan lost and has not replaced."""
+        """Return up to `limit` prices that two plans of a server had in a ledger of an earlier version.
+
+        Only those that the younger plan lost and has not replaced.
+        """
 
     async def load_price(self, key: tuple[str, str, str]) -> Price | None:
-        """The recorded data of a price that a plan names; None if no plan does. `key`: as in `Price.key`."""
+        """Return the recorded data of a price that a plan names; None if no plan does.
+
+        `key`: as in `Price.key`.
+        """
 
     async def load_product_prices(
         self, provider: str, account: str, product_id: str, after: str, limit: int
     ) -> list[Price]:
-        """Up to `limit` prices of a product that plans name, ordered by id, each with an id greater than
-        `after`."""
+        """Return up to `limit` prices of a product that plans name.
+
+        They are ordered by id, each with an id greater than `after`.
+        """
 
     async def load_prices_on_sale(self, provider: str, account: str, after: str, limit: int) -> list[Price]:
-        """Up to `limit` prices on sale, ordered by id, each with an id greater than `after`."""
+        """Return up to `limit` prices on sale, ordered by id, each with an id greater than `after`."""
 
     async def record_price(self, price: Price, /) -> None:
         """Record the provider's current data of a price that plans use."""
 
     async def load_guild_settings(self, guild_id: int) -> GuildSettings:
-        """The server's settings, with defaults for those that were never set."""
+        """Return the server's settings, with defaults for those that were never set."""
 
     async def record_guild_settings(self, settings: GuildSettings, who: str, at: int) -> None:
         """Replace the server's settings."""

@@ -16,17 +16,19 @@ class OlderLedger(Protocol):
     ) -> None:
         """Record that the bot starts with this ledger, connected to these providers and accounts.
 
-        `older`: hold everything that may give a right. `copied`: the ledger is a backup that replaced a later
-        one, so its open work may already be done: pending intents are not executed unseen, and notices are
-        not sent but shown at the next command.
+        `older`: put all subscriptions and decisions that may give a right on hold. `copied`: the ledger is a
+        backup that replaced a later one, so its open work may already be done: pending intents are executed
+        only after asking the provider, and notices are not sent but shown at the next command.
         """
 
     async def load_unswept(self, provider: str, account: str) -> bool:
-        """True if no sweep of this provider was completed since its subscriptions are on hold."""
+        """Return True if no sweep of this provider was completed since its subscriptions were put on hold."""
 
     async def record_looked(self, keys: Sequence[SubscriptionKey], at: int) -> None:
-        """Record that the provider shows these subscriptions as recorded: they are no longer on hold and
-        their members are queued. If the provider's disputes were not listed yet, this happens once they are.
+        """Record that the provider shows these subscriptions as recorded.
+
+        They are no longer on hold and their members are queued; if the provider's disputes were not listed
+        yet, this happens once they are.
         """
 
     async def record_disputes_listed(self, provider: str, account: str, at: int) -> None:
@@ -39,8 +41,10 @@ class OlderLedger(Protocol):
         """Queue subscriptions to be fetched before all others."""
 
     async def load_unasked_intent(self, intent_id: str) -> bool:
-        """True if an intent comes from a restored backup and its provider was not asked about it yet."""
+        """Return True if the provider was not yet asked about an intent from a restored backup."""
 
     async def load_sold_before(self, moment: int, limit: int) -> dict[int, int]:
-        """By server, for the first `limit` servers: the number of active subscriptions created until that
-        moment that pay for none of its plans."""
+        """Return the number of active subscriptions that pay for none of a server's plans, by server id.
+
+        Counts those created until `moment` (unix seconds), for the first `limit` servers.
+        """
