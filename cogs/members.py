@@ -131,7 +131,7 @@ class Members(commands.GroupCog, group_name="members", group_description=describ
         await _link(interaction, ask)
 
     async def undone(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Handle the button Undo below a link: the member loses the roles that the link gave."""
+        """Handle the Undo button below a link: the member loses the roles that it gave."""
         await defer(interaction)
         guild, had, key = [*pressed.rest.split(":", 2), "", ""][:3]
         guild_id = await require_admin(interaction, parse_id(guild))

@@ -53,7 +53,7 @@ class Override:
         return self.in_force(now) and self.plan_id in (None, plan_id)
 
     def bars(self, key: SubscriptionKey, now: float) -> bool:
-        """Return True if this block suspends exactly this subscription at the moment `now`.
+        """Return True if this block suspends this particular subscription at time `now`.
 
         It does so whichever plan the subscription pays for.
         """

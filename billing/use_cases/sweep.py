@@ -33,7 +33,7 @@ LIVING_AT_ONCE = 1_000
 
 
 async def sweep(ports: Ports) -> list[str]:
-    """Compare every provider and all members' roles once; return the errors as sentences.
+    """Compare the ledger with every provider and all members' roles once; return the errors as sentences.
 
     A subscription that a provider does not list stays as it is: an error or an empty list ends nobody's
     access. If nothing changed, a sweep costs the providers' list calls and no call to Discord.

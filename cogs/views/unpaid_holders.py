@@ -20,7 +20,10 @@ NAMED = 10
 
 
 async def find_holders(bot: BaseBot, guild: discord.Guild, plans: Sequence[Plan]) -> Finding:
-    """Return the finding about the first LOOKED_AT members; it says so if there are more."""
+    """Return the finding about sold roles that nobody pays for, among the first LOOKED_AT members.
+
+    It says so if the server has more members.
+    """
     what = tr("doctor.label.by_hand")
     if not bot.intents.members:
         return Finding(what, True, tr("doctor.holders_unseen"))

@@ -138,7 +138,7 @@ def _check(db: sqlite3.Connection) -> None:
 
 
 def is_large(db: sqlite3.Connection) -> bool:
-    """Return True if a full check would take too long at a start.
+    """Return True if a full check would take too long at startup.
 
     Raises sqlite3.Error if the file is truncated.
     """

@@ -7,7 +7,7 @@ import pytest
 from standins.discord.model import User
 from tests.app.harness import AppHarness
 
-OWNERS_VIEW = "Nothing is waiting."
+OWNERS_VIEW = "No work is waiting in the queues."
 
 
 def own_by_team(app: AppHarness, *others: tuple[User, str, bool]) -> None:
