@@ -48,7 +48,12 @@ def rows(app: AppHarness, leave_out: Iterable[str] = ()) -> list[str]:
     with closing(sqlite3.connect(f"file:{app.path}?mode=ro", uri=True)) as db:
         dump = list(db.iterdump())
     left_out = (*leave_out, "locales", *(f"named_values\" VALUES('{name}" for name in BY_ITSELF))
-    return [line for line in dump if not any(f'INSERT INTO "{begin}' in line for begin in left_out)]
+    kept = [line for line in dump if not any(f'INSERT INTO "{begin}' in line for begin in left_out)]
+    return [_CHECKED_AT.sub(r"\1 checked \2", line) for line in kept]
+
+
+# When a sweep last checked a member, followed by two more columns.
+_CHECKED_AT = re.compile(r'(INSERT INTO "members" VALUES\(.*,)\d+(,[^,]+,[^,]+\);)$')
 
 
 # Names in the ledger, or how they begin. The bot's own clock and sweeps write them, whatever a test does.

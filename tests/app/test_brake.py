@@ -60,7 +60,7 @@ async def test_the_brakes_notice_says_why_with_numbers(app: AppHarness) -> None:
     notice = await asked(app)
     assert "5 of 8 members lost roles" in notice.text
     assert "**3 more** would have followed" in notice.text
-    assert "More than 5 at once" in notice.text
+    assert "More than 5 in an hour" in notice.text
     assert [(b.label, b.style) for b in notice.buttons] == [
         ("Remove the roles", "danger"),
         ("Keep them for now", "secondary"),

@@ -14,7 +14,7 @@ from tests.simulation.wired import wired
 
 pytestmark = pytest.mark.slow
 
-COUNT, BATCH = 1200, 50
+COUNT, BATCH = 800, 50
 WIRED = 24
 
 

@@ -98,7 +98,8 @@ async def test_a_checkout_request_has_the_documented_fields_and_is_repeatable(
         },
     }
     assert page.id == fake.world.all("subscription")[0].id
-    assert await provider.start_checkout(order(price)) == page
+    again = await provider.start_checkout(order(price))
+    assert replace(again, expires_at=page.expires_at) == page
 
 
 @pytest.mark.parametrize(
