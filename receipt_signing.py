@@ -95,7 +95,10 @@ def _fits(key: Ed25519PublicKey, body: str, signature: str) -> bool:
 
 def _canonical(text: str) -> str:
     """Return the text in the form that is signed: \\n line breaks, one of them at the end, and no mark."""
-    return _unified(text).replace(_MARK, "").rstrip("\n") + "\n"
+    text = _unified(text)
+    while _MARK in text:  # what is left of a mark within a mark may be a mark again
+        text = text.replace(_MARK, "")
+    return text.rstrip("\n") + "\n"
 
 
 def _unified(text: str) -> str:

@@ -188,6 +188,8 @@ class Member(commands.Cog):
         except MemberGone:
             raise Conflict(Text("error.not_in_server", member=MemberRef(member_id))) from None
         days = parse_id(pressed.chosen) or None
+        if days is not None and days not in DAYS:
+            raise Conflict(tr("error.outdated_button"))
         request = GrantRequest(guild_id, member_id, plan, days, "", interaction.user.id)
         await respond(interaction, await give(interaction, request), replace=True)
 

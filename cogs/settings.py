@@ -54,6 +54,9 @@ class SettingsCog(commands.Cog):
         if not pressed.fields:
             raise Conflict(tr("error.outdated_button"))
         ports, update = interaction.client.ports, _update(pressed)
+        channel = interaction.guild.get_channel(update.notice_channel_id or 0) if interaction.guild else None
+        if update.notice_channel_id and not isinstance(channel, discord.TextChannel):
+            raise Conflict(tr("error.outdated_button"))
         saved = await edit_settings(ports, guild_id, update, interaction.user.id)
         await respond(interaction, show_settings(interaction, saved))
 

@@ -58,6 +58,8 @@ def test_a_text_without_a_signature_is_said_to_have_none(text: str) -> None:
 def test_any_text_can_be_signed_once_even_one_that_holds_a_signature(text: str) -> None:
     assert OURS.check(OURS.sign(text)) is ReceiptState.GENUINE
     assert OURS.check(OURS.sign(SIGNED + text)) is ReceiptState.GENUINE
+    mark = SIGNED.splitlines()[-3]
+    assert OURS.check(OURS.sign(mark[:9] + mark + mark[9:] + text)) is ReceiptState.GENUINE
 
 
 def test_without_a_key_nothing_is_signed_and_nothing_is_genuine() -> None:

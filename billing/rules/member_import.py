@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from billing.errors import Conflict
 from billing.model import Plan, Status, Subscription, SubscriptionKey
@@ -105,7 +106,8 @@ def read_lines(content: bytes) -> list[Line]:
     try:
         text = content.decode("utf-8-sig")
         first = text.partition("\n")[0]
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count)))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
+        rows = list(islice(reader, 2 * MOST_ROWS + 2))  # half of them may be empty
     except (UnicodeDecodeError, csv.Error):
         raise Conflict(Text("error.import_unreadable")) from None
     header = rows[0] if rows else []
@@ -118,7 +120,7 @@ def read_lines(content: bytes) -> list[Line]:
         for number, row in enumerate(rows[1:], 2)
         if any(cell.strip() for cell in row)
     ]
-    if len(lines) > MOST_ROWS:
+    if len(lines) > MOST_ROWS or len(rows) > 2 * MOST_ROWS + 1:
         raise Conflict(Text("error.import_too_long", n=MOST_ROWS))
     return lines
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from billing.errors import NotFound
+from billing.errors import Conflict, NotFound
 from billing.model import Binding, Intent, IntentKind, Status, SubscriptionKey
 from billing.model.translatable_text import Text
 from billing.ports import Ports
@@ -59,5 +59,7 @@ async def refund_payment(ports: Ports, request: RefundRequest, number: str) -> I
         next_attempt_at=now + PATIENCE,
         payment_id=request.payment_id,
     )
-    await ports.ledger.record_intent(intent)
+    kept = await ports.ledger.record_intent(intent)
+    if kept.payment_id not in (None, intent.payment_id):  # a refund of an earlier payment still waits
+        raise Conflict(Text("error.refund_question_closed"))
     return await execute_or_join(ports, intent)

@@ -109,3 +109,9 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_reason(content: bytes, c
         read_lines(content)
     said = refused.value.user_message
     assert getattr(said, "code", "") == code
+
+
+def test_a_file_with_more_rows_than_allowed_is_refused_even_if_most_are_empty() -> None:
+    many = b"discord id,subscription id\n" + b",\n" * (2 * MOST_ROWS + 1)
+    with pytest.raises(Conflict):
+        read_lines(many)
